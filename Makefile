@@ -1,0 +1,29 @@
+# Every task of the project. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+UV_VERSION := 0.13.9
+TOOLS := .tools
+UV := $(TOOLS)/bin/uv
+RUN := $(UV) run --frozen --no-sync
+STAMP := .venv/.synced
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help
+help: ## List the tasks
+	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST) | if [ -n "$${NO_COLOR:-}" ] || [ ! -t 1 ]; then sed $$'s/\033\\[[0-9;]*m//g'; else cat; fi
+
+$(UV):
+	@echo "installing uv $(UV_VERSION) into $(TOOLS)/"
+	@python3 -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+
+$(STAMP): $(UV) pyproject.toml lab/pyproject.toml uv.lock
+	@echo "installing the locked Python packages into .venv/"
+	@$(UV) sync --frozen --all-packages --compile-bytecode
+	@touch $(STAMP)
+
+.PHONY: install
+install: $(STAMP) ## Install uv, the locked packages, into this folder only
