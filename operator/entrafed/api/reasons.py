@@ -1,0 +1,51 @@
+"""Every reason that a condition, an item of a status or an event of ours can carry. A reason is API: it is never renamed."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why something is as it is; one page each in `docs/reference/reasons.md`."""
+
+    SYNCED = "Synced"
+    PROGRESSING = "Progressing"
+    PROPAGATING = "Propagating"
+    SUSPENDED = "Suspended"
+    DELETING = "Deleting"
+    DELETION_BLOCKED = "DeletionBlocked"
+
+    INVALID_SPEC = "InvalidSpec"
+    CONNECTION_NOT_FOUND = "ConnectionNotFound"
+    CONNECTION_INVALID = "ConnectionInvalid"
+    NAMESPACE_NOT_FOUND = "NamespaceNotFound"
+    ISSUER_UNKNOWN = "IssuerUnknown"
+
+    PERMITTED = "Permitted"
+    NOT_PERMITTED = "NotPermitted"
+    REVOKED = "Revoked"
+
+    TARGET_NOT_READY = "TargetNotReady"
+    TARGET_NOT_FOUND = "TargetNotFound"
+    TARGET_REPLACED = "TargetReplaced"
+    IDENTITY_NOT_FOUND = "IdentityNotFound"
+    IDENTITY_IN_OTHER_TENANT = "IdentityInOtherTenant"
+
+    CREDENTIAL_CONFLICT = "CredentialConflict"
+    AUDIENCE_CONFLICT = "AudienceConflict"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    DRIFTED = "Drifted"
+    DRIFT_REPAIRED = "DriftRepaired"
+
+    SIGNED_IN = "SignedIn"
+    SIGN_IN_FAILED = "SignInFailed"
+    ACCESS_DENIED = "AccessDenied"
+    OWNER_REQUIRED = "OwnerRequired"
+    POLICY_DENIED = "PolicyDenied"
+    SCOPE_LOCKED = "ScopeLocked"
+    REGION_UNSUPPORTED = "RegionUnsupported"
+    VALUE_REFUSED = "ValueRefused"
+
+    CONCURRENT_WRITE = "ConcurrentWrite"
+    THROTTLED = "Throttled"
+    AZURE_UNAVAILABLE = "AzureUnavailable"
+    UNEXPECTED_ANSWER = "UnexpectedAnswer"
+    AZURE_ERROR = "AzureError"

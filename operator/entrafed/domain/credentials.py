@@ -1,0 +1,83 @@
+"""Federated identity credentials as this product sees them: a set of pairs under a parent."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from entrafed.api.connection import CloudName
+
+LIMIT = 20
+"""Credentials that one application or one user-assigned identity can carry.
+
+Source: https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations
+"""
+
+
+class ParentKind(StrEnum):
+    """What Azure refuses two writers of."""
+
+    APPLICATION = "application"
+    MANAGED_IDENTITY = "managed identity"
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The Azure thing written to, and the unit of serial work.
+
+    `id` is the lower-case object id of an application, or the lower-case ARM id of an identity. The connection is not
+    part of it: two connections share the lane.
+    """
+
+    kind: ParentKind
+    cloud: CloudName
+    tenant_id: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pair:
+    """Issuer and subject: unique under a parent, compared exactly and case-sensitively."""
+
+    issuer: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Trust:
+    """The whole content of a credential: whose tokens are accepted, and for which audience."""
+
+    pair: Pair
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedCredential:
+    """A credential as Azure lists it. Foreign ones may lack a subject (flexible credentials) or have odd audiences."""
+
+    name: str
+    issuer: str
+    subject: str | None
+    audiences: tuple[str, ...]
+
+    @property
+    def pair(self) -> Pair | None:
+        return None if self.subject is None else Pair(self.issuer, self.subject)
+
+    def carries(self, trust: Trust) -> bool:
+        return self.pair == trust.pair and self.audiences == (trust.audience,)
+
+
+@dataclass(frozen=True, slots=True)
+class NewCredential:
+    """A credential to be written. `description` is for people who meet it in the portal; ARM has no room for it."""
+
+    name: str
+    trust: Trust
+    description: str
+
+
+def resource_key(resource_id: str) -> str:
+    """An ARM id in the one spelling that we compare: Azure itself answers with other cases and blanks at the end."""
+    return resource_id.strip().rstrip("/").lower()
