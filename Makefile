@@ -26,4 +26,19 @@ $(STAMP): $(UV) pyproject.toml lab/pyproject.toml uv.lock
 	@touch $(STAMP)
 
 .PHONY: install
-install: $(STAMP) ## Install uv, the locked packages, into this folder only
+install: $(STAMP) ## Install uv and the locked packages, into this folder only
+
+.PHONY: format
+format: $(STAMP) ## Format and mend what can be mended
+	@$(RUN) ruff check --quiet --fix-only . && $(RUN) ruff format --quiet .
+
+.PHONY: check
+check: $(STAMP) ## Format, lint, types, house contracts
+	@$(RUN) ruff format --check --quiet .
+	@$(RUN) ruff check --quiet .
+	@$(RUN) mypy --no-error-summary
+	@$(RUN) lint-imports --no-cache
+
+.PHONY: test
+test: $(STAMP) ## Run the tests
+	@$(RUN) pytest --durations=5

@@ -1,4 +1,7 @@
-"""Every reason that a condition, an item of a status or an event of ours can carry. A reason is API: it is never renamed."""
+"""Every reason that a condition, an item of a status or an event of ours can carry.
+
+A reason is API: it is never renamed.
+"""
 
 from enum import StrEnum
 

@@ -1,0 +1,71 @@
+"""What one ManagedIdentityFederation wants at one parent."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from entrafed.api.federation import DriftPolicy
+from entrafed.domain.connections import SignIn
+from entrafed.domain.credentials import Pair, Trust
+
+
+class Stance(StrEnum):
+    """What may be done at the parent for this object."""
+
+    RECONCILE = "reconcile"
+    """Write what is wanted, remove what is not wanted any more."""
+    KEEP = "keep"
+    """Touch nothing of it: it is suspended, or what it wants cannot be known for now."""
+    LEAVE = "leave"
+    """It is being deleted: remove what is its own."""
+    RETAIN = "retain"
+    """It is being deleted, and what it made stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A credential that the object's status says is written by us, and the item that it was written for."""
+
+    item: str
+    name: str
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One object's share of a parent's credentials.
+
+    `wanted` are the permitted trusts of its items; `kept` pairs are neither written nor removed (permission withdrawn,
+    delay not over; or unresolved for now); `revoked` pairs are removed whatever the stance. `since` is the creation, or
+    the deletion, in seconds since the epoch: the earlier ask holds a pair, the last that leaves decides how it goes.
+    """
+
+    uid: str
+    owner: str
+    """Mark of the object's namespace and name."""
+    namespace: str
+    name: str
+    sign_in: SignIn
+    stance: Stance
+    drift: DriftPolicy
+    since: float
+    wanted: frozenset[Trust] = frozenset()
+    kept: frozenset[Pair] = frozenset()
+    revoked: frozenset[Pair] = frozenset()
+    records: tuple[Record, ...] = ()
+    items: tuple[tuple[str, Trust], ...] = ()
+    """Which item wants which trust: an item whose pair changes is made before it is broken."""
+
+    @property
+    def is_leaving(self) -> bool:
+        return self.stance in (Stance.LEAVE, Stance.RETAIN)
+
+    @property
+    def order(self) -> tuple[float, str]:
+        return (self.since, self.uid)
+
+    @property
+    def holds(self) -> frozenset[Pair]:
+        """Pairs that nothing may be removed for while this ask stands."""
+        recorded = frozenset(r.trust.pair for r in self.records) if self.stance is Stance.KEEP else frozenset()
+        wanted = frozenset() if self.is_leaving else frozenset(t.pair for t in self.wanted)
+        return (wanted | self.kept | recorded) - self.revoked

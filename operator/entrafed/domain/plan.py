@@ -1,0 +1,185 @@
+"""Which credentials to write and remove, given what Azure lists and what every object asks for. Pure.
+
+Names are sets of pairs: renaming an item or swapping two writes nothing. Only what carries our mark is ever changed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from entrafed.api.reasons import Reason
+from entrafed.domain.asks import Ask, Stance
+from entrafed.domain.credentials import LIMIT, NewCredential, ObservedCredential, Pair, Trust
+from entrafed.domain.marks import Mark, pair_mark, read_mark
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    credential: NewCredential
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    credential: NewCredential
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    name: str
+
+
+Step = Create | Update | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a wanted trust stands when no step is needed, or none is possible; `name` is the credential in question."""
+
+    reason: Reason
+    name: str | None = None
+    preexisting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in the order in which they are to be taken, and a verdict for each trust that needs none."""
+
+    steps: tuple[Step, ...]
+    verdicts: Mapping[Trust, Verdict]
+    orphans: tuple[str, ...]
+    """Names with this cluster's mark that no ask owns, asks for or records: reported, never touched."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    ours: set[str]
+    updates: list[Update] = field(default_factory=list)
+    creates: list[Create] = field(default_factory=list)
+    verdicts: dict[Trust, Verdict] = field(default_factory=dict)
+
+
+def plan(
+    observed: Iterable[ObservedCredential], asks: Iterable[Ask], *, clusters: tuple[str, ...], may_remove: bool
+) -> Plan:
+    """Plan one parent.
+
+    `clusters` are our marks, the present one first, then those of clusters that this one replaces. `may_remove` is
+    false until every object has been seen after a start: unknown never removes.
+    """
+    listed = sorted(observed, key=lambda c: c.name)
+    asking = sorted(asks, key=lambda a: a.order)
+    misnamed = _misnamed(listed, asking, clusters) if may_remove else set()
+    there = tuple(c for c in listed if c.name not in misnamed)
+    ours = _ours(there, asking, clusters)
+    draft = _Draft(ours)
+    used = {c.name for c in there if c.pair in {p for a in asking for p in a.holds}}
+    for trust, ask in _holders(there, asking, draft).items():
+        used.add(_place(trust, ask, there, clusters[0], draft))
+    deletes = [Delete(name) for name in sorted(ours - used) if _may_go(name, there, asking)] if may_remove else []
+    broken = [Delete(name) for name in sorted(misnamed)]
+    steps = [*broken, *draft.updates, *_make_before_break(draft, deletes, room=LIMIT - len(there))]
+    orphans = tuple(c.name for c in there if _is_of(c.name, clusters) and c.name not in ours | used)
+    return Plan(tuple(steps), draft.verdicts, orphans)
+
+
+def _is_of(name: str, clusters: tuple[str, ...]) -> bool:
+    mark = read_mark(name)
+    return mark is not None and mark.cluster in clusters
+
+
+def _misnamed(there: list[ObservedCredential], asking: list[Ask], clusters: tuple[str, ...]) -> set[str]:
+    """Ours by its full mark, but holding another pair than the mark says: drift, which has to make way first.
+
+    Overwriting it in place was tried and rejected: two that are swapped would need a third name to pass each other.
+    """
+    owners = {a.owner for a in asking if a.stance is Stance.RECONCILE}
+    return {
+        c.name
+        for c in there
+        if (mark := read_mark(c.name))
+        and mark.cluster in clusters
+        and mark.owner in owners
+        and (c.pair is None or pair_mark(c.pair) != mark.pair)
+    }
+
+
+def _ours(there: tuple[ObservedCredential, ...], asking: list[Ask], clusters: tuple[str, ...]) -> set[str]:
+    """A mark of this cluster is ours when its owner asks here, or when somebody asks for its pair or records it."""
+    owners = {a.owner for a in asking}
+    pairs = {t.pair for a in asking for t in a.wanted}
+    records = {r.name for a in asking for r in a.records}
+    return {
+        c.name
+        for c in there
+        if (mark := read_mark(c.name))
+        and mark.cluster in clusters
+        and (mark.owner in owners or c.pair in pairs or c.name in records)
+    }
+
+
+def _holders(there: tuple[ObservedCredential, ...], asking: list[Ask], draft: _Draft) -> dict[Trust, Ask]:
+    """One trust per pair: of two audiences the one that stands holds, else the older ask's; the other is a conflict."""
+    standing = {c.pair: c.audiences for c in there if c.pair}
+    by_pair: dict[Pair, dict[Trust, Ask]] = {}
+    for ask in asking:
+        if ask.stance is Stance.RECONCILE:
+            for trust in sorted(ask.wanted):
+                if trust.pair not in ask.revoked:
+                    by_pair.setdefault(trust.pair, {}).setdefault(trust, ask)
+    chosen: dict[Trust, Ask] = {}
+    for pair, trusts in by_pair.items():
+        holder = next((t for t in trusts if standing.get(pair) == (t.audience,)), next(iter(trusts)))
+        chosen[holder] = trusts[holder]
+        draft.verdicts.update({t: Verdict(Reason.AUDIENCE_CONFLICT) for t in trusts if t != holder})
+    return chosen
+
+
+def _place(trust: Trust, ask: Ask, there: tuple[ObservedCredential, ...], cluster: str, draft: _Draft) -> str:
+    """Decide how one trust comes to stand; the answer is the name that it stands, or will stand, under."""
+    name = str(Mark(cluster, ask.owner, pair_mark(trust.pair)))
+    holder = next((c for c in there if c.pair == trust.pair), None)
+    if holder is None:
+        if any(c.name.lower() == name for c in there):
+            draft.verdicts[trust] = Verdict(Reason.PROGRESSING, name)
+        else:
+            draft.creates.append(Create(NewCredential(name, trust, _describe(ask))))
+        return name
+    if holder.carries(trust):
+        draft.verdicts[trust] = Verdict(Reason.SYNCED, holder.name, preexisting=holder.name not in draft.ours)
+    elif holder.name in draft.ours:
+        draft.updates.append(Update(NewCredential(holder.name, trust, _describe(ask))))
+    else:
+        draft.verdicts[trust] = Verdict(Reason.CREDENTIAL_CONFLICT, holder.name)
+    return holder.name
+
+
+def _describe(ask: Ask) -> str:
+    return f"entrafed: ManagedIdentityFederation {ask.namespace}/{ask.name}"
+
+
+def _may_go(name: str, there: tuple[ObservedCredential, ...], asking: list[Ask]) -> bool:
+    """Whether those who had this credential let it go; of several that leave, the last decides."""
+    credential = next(c for c in there if c.name == name)
+    mark = read_mark(name)
+    had = [a for a in asking if (mark and mark.owner == a.owner) or name in {r.name for r in a.records}]
+    if any(credential.pair in a.revoked for a in had):
+        return True
+    if any(a.stance is Stance.KEEP for a in had):
+        return False
+    leaving = [a for a in had if a.is_leaving]
+    return not leaving or len(leaving) < len(had) or leaving[-1].stance is Stance.LEAVE
+
+
+def _make_before_break(draft: _Draft, deletes: list[Delete], *, room: int) -> list[Step]:
+    """All creations first; where there is no room, one removal makes it; what still finds none is over the quota."""
+    steps: list[Step] = []
+    going = list(deletes)
+    for create in draft.creates:
+        if room <= 0 and going:
+            steps.append(going.pop(0))
+            room += 1
+        if room > 0:
+            steps.append(create)
+            room -= 1
+        else:
+            draft.verdicts[create.credential.trust] = Verdict(Reason.QUOTA_EXCEEDED)
+    return [*steps, *going]

@@ -1,0 +1,210 @@
+"""Plan then apply gives what was asked; a second plan is empty; what is foreign stays as it was."""
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from entrafed.api.connection import CloudName
+from entrafed.api.federation import DriftPolicy
+from entrafed.api.reasons import Reason
+from entrafed.domain.asks import Ask, Record, Stance
+from entrafed.domain.connections import SignIn
+from entrafed.domain.credentials import LIMIT, ObservedCredential, Pair, Trust
+from entrafed.domain.marks import Mark, owner_mark, pair_mark
+from entrafed.domain.plan import Create, Delete, Plan, Step, Update, plan
+
+CLUSTER, OTHER_CLUSTER = "aaaaaaaa", "bbbbbbbb"
+SIGN_IN = SignIn("default", CloudName.AZURE_PUBLIC, "tenant", "client", "https://l", "https://g", "https://a")
+
+
+def trust(subject: str, audience: str = "api://x") -> Trust:
+    return Trust(Pair("https://issuer.example", subject), audience)
+
+
+def ask(name: str, *trusts: Trust, stance: Stance = Stance.RECONCILE, since: float = 0) -> Ask:
+    return Ask(
+        uid=name,
+        owner=owner_mark("payments", name),
+        namespace="payments",
+        name=name,
+        sign_in=SIGN_IN,
+        stance=stance,
+        drift=DriftPolicy.REPAIR,
+        since=since,
+        wanted=frozenset(trusts),
+    )
+
+
+def standing(name: str, content: Trust) -> ObservedCredential:
+    return ObservedCredential(name, content.pair.issuer, content.pair.subject, (content.audience,))
+
+
+def named(owner: str, content: Trust, cluster: str = CLUSTER) -> str:
+    return str(Mark(cluster, owner_mark("payments", owner), pair_mark(content.pair)))
+
+
+def planned(there: list[ObservedCredential], *asks: Ask, may_remove: bool = True) -> Plan:
+    return plan(there, asks, clusters=(CLUSTER,), may_remove=may_remove)
+
+
+def apply(there: list[ObservedCredential], steps: tuple[Step, ...]) -> list[ObservedCredential]:
+    """What Azure holds after the steps; refuses what Azure refuses: a 21st, a second name, a second pair."""
+    now = {c.name: c for c in there}
+    for step in steps:
+        match step:
+            case Create(new):
+                assert new.name not in now
+                assert new.trust.pair not in {c.pair for c in now.values()}
+                now[new.name] = standing(new.name, new.trust)
+                assert len(now) <= LIMIT
+            case Update(new):
+                assert new.name in now
+                now[new.name] = standing(new.name, new.trust)
+            case Delete(name):
+                del now[name]
+    return list(now.values())
+
+
+A, B, C = trust("a"), trust("b"), trust("c")
+
+
+def test_what_is_asked_for_and_missing_is_created_under_its_mark() -> None:
+    (step,) = planned([], ask("web", A)).steps
+    assert isinstance(step, Create)
+    assert (step.credential.name, step.credential.trust) == (named("web", A), A)
+
+
+def test_a_credential_made_by_others_is_never_changed_or_deleted() -> None:
+    there = [standing("by-hand", B), standing(named("web", C, OTHER_CLUSTER), C)]
+    assert planned(there, ask("web")).steps == ()
+
+
+def test_an_equal_credential_of_others_satisfies_the_item() -> None:
+    result = planned([standing("by-hand", A)], ask("web", A))
+    assert result.steps == ()
+    assert result.verdicts[A].preexisting
+
+
+def test_a_foreign_credential_with_another_audience_is_a_conflict_and_stays() -> None:
+    result = planned([standing("by-hand", trust("a", "api://other"))], ask("web", A))
+    assert result.steps == ()
+    assert result.verdicts[A].reason is Reason.CREDENTIAL_CONFLICT
+
+
+def test_a_changed_pair_is_made_before_the_old_one_is_removed() -> None:
+    steps = planned([standing(named("web", A), A)], ask("web", B)).steps
+    assert [type(s) for s in steps] == [Create, Delete]
+
+
+def test_without_room_one_removal_comes_first() -> None:
+    there = [standing(f"foreign-{n}", trust(f"f{n}")) for n in range(19)] + [standing(named("web", A), A)]
+    steps = planned(there, ask("web", B)).steps
+    assert [type(s) for s in steps] == [Delete, Create]
+    apply(there, steps)
+
+
+def test_twenty_foreign_credentials_are_reported_and_left_alone() -> None:
+    result = planned([standing(f"foreign-{n}", trust(f"f{n}")) for n in range(20)], ask("web", A))
+    assert result.steps == ()
+    assert result.verdicts[A].reason is Reason.QUOTA_EXCEEDED
+
+
+def test_a_changed_audience_is_an_update() -> None:
+    there = [standing(named("web", A), A)]
+    (step,) = planned(there, ask("web", trust("a", "api://other"))).steps
+    assert isinstance(step, Update)
+
+
+def test_other_content_under_a_full_mark_of_ours_is_drift_and_is_put_right() -> None:
+    there = [standing(named("web", A), B)]
+    steps = planned(there, ask("web", A)).steps
+    assert apply(there, steps) == [standing(named("web", A), A)]
+
+
+def test_of_two_audiences_for_one_pair_the_one_that_stands_holds() -> None:
+    older, younger = ask("old", trust("a", "api://new"), since=1), ask("young", A, since=2)
+    result = planned([standing(named("young", A), A)], older, younger)
+    assert result.steps == ()
+    assert result.verdicts[trust("a", "api://new")].reason is Reason.AUDIENCE_CONFLICT
+
+
+def test_a_shared_pair_is_one_credential_and_goes_with_the_last() -> None:
+    there = [standing(named("one", A), A)]
+    leaving = ask("one", stance=Stance.LEAVE)
+    assert planned(there, leaving, ask("two", A)).steps == ()
+    assert planned(there, leaving).steps == (Delete(named("one", A)),)
+
+
+def test_of_several_that_leave_the_last_decides() -> None:
+    there = [standing(named("one", A), A)]
+    two = replace(ask("two", stance=Stance.RETAIN, since=2), records=(Record("x", named("one", A), A),))
+    assert planned(there, ask("one", stance=Stance.LEAVE, since=1), two).steps == ()
+    assert planned(there, ask("one", stance=Stance.LEAVE, since=3), two).steps == (Delete(named("one", A)),)
+
+
+def test_retain_leaves_everything_but_what_is_revoked() -> None:
+    there = [standing(named("one", A), A), standing(named("one", B), B)]
+    retain = replace(ask("one", stance=Stance.RETAIN), revoked=frozenset({B.pair}))
+    assert planned(there, retain).steps == (Delete(named("one", B)),)
+
+
+def test_a_suspended_object_keeps_what_it_has() -> None:
+    assert planned([standing(named("one", A), A)], ask("one", stance=Stance.KEEP)).steps == ()
+
+
+def test_nothing_is_removed_before_everybody_was_heard() -> None:
+    assert planned([standing(named("one", A), A)], ask("one"), may_remove=False).steps == ()
+
+
+def test_a_mark_without_an_owner_is_an_orphan_and_stays() -> None:
+    result = planned([standing(named("gone", A), A)], ask("web"))
+    assert (result.steps, result.orphans) == ((), (named("gone", A),))
+
+
+def test_a_flexible_credential_of_others_without_a_subject_is_no_obstacle() -> None:
+    flexible = ObservedCredential("flexible", "https://issuer.example", None, ())
+    assert len(planned([flexible], ask("web", A)).steps) == 1
+
+
+subjects = st.sampled_from([f"s{n}" for n in range(26)])
+trusts = st.builds(trust, subjects, st.sampled_from(["api://x", "api://y"]))
+owners = st.sampled_from(["one", "two", "three"])
+asks_of_parent = st.lists(
+    st.builds(
+        lambda name, wanted, stance, since: ask(name, *wanted, stance=stance, since=since),
+        owners,
+        st.frozensets(trusts, max_size=22),
+        st.sampled_from(Stance),
+        st.integers(0, 3),
+    ),
+    unique_by=lambda a: a.uid,
+    max_size=3,
+)
+names = st.one_of(
+    st.builds(named, owners, trusts, st.sampled_from([CLUSTER, OTHER_CLUSTER])), st.sampled_from(["by-hand", "portal"])
+)
+parents = st.lists(
+    st.builds(standing, names, trusts), unique_by=(lambda c: c.name, lambda c: (c.issuer, c.subject)), max_size=LIMIT
+)
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(there=parents, asks=asks_of_parent)
+def test_a_second_plan_is_empty_and_what_is_foreign_stays(there: list[ObservedCredential], asks: list[Ask]) -> None:
+    after = apply(there, planned(there, *asks).steps)
+    assert planned(after, *asks).steps == ()
+    foreign = [c for c in there if not c.name.startswith(f"mif-{CLUSTER}-")]
+    assert [c for c in after if not c.name.startswith(f"mif-{CLUSTER}-")] == foreign
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(there=parents, asks=asks_of_parent)
+def test_after_the_plan_every_wanted_trust_stands_or_says_why_not(
+    there: list[ObservedCredential], asks: list[Ask]
+) -> None:
+    first = planned(there, *asks)
+    after = apply(there, first.steps)
+    for wanted in {t for a in asks if a.stance is Stance.RECONCILE for t in a.wanted}:
+        verdict = first.verdicts.get(wanted)
+        assert any(c.carries(wanted) for c in after) or (verdict and verdict.reason is not Reason.SYNCED)
