@@ -23,7 +23,7 @@ AADSTS = {
     50013: SignInError("the signature or the key of the assertion is not valid"),
     50027: SignInError("the presented token is not a valid JWT"),
     70021: SignInError(
-        "no federated identity credential matches the token: its issuer, subject or audience differs, or the credential "
+        "no federated identity credential matches the token: its issuer, subject or audience differs, or it "
         "was created a moment ago",
     ),
     70025: SignInError(
