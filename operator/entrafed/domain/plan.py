@@ -1,6 +1,6 @@
 """Which credentials to write and remove, given what Azure lists and what every object asks for. Pure.
 
-Names are sets of pairs: renaming an item or swapping two writes nothing. Only what carries our mark is ever changed.
+Credentials are a set of pairs: renaming an item or swapping two writes nothing. Only what carries our mark is changed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -71,19 +71,21 @@ def plan(
     there = tuple(c for c in listed if c.name not in misnamed)
     ours = _ours(there, asking, clusters)
     draft = _Draft(ours)
-    used = {c.name for c in there if c.pair in {p for a in asking for p in a.holds}}
+    held = {pair for ask in asking for pair in ask.holds}
+    used = {c.name for c in there if c.pair in held}
     for trust, ask in _holders(there, asking, draft).items():
         used.add(_place(trust, ask, there, clusters[0], draft))
     deletes = [Delete(name) for name in sorted(ours - used) if _may_go(name, there, asking)] if may_remove else []
     broken = [Delete(name) for name in sorted(misnamed)]
     steps = [*broken, *draft.updates, *_make_before_break(draft, deletes, room=LIMIT - len(there))]
-    orphans = tuple(c.name for c in there if _is_of(c.name, clusters) and c.name not in ours | used)
+    orphans = tuple(c.name for c in there if c.name not in ours | used and _mark_of(c, clusters))
     return Plan(tuple(steps), draft.verdicts, orphans)
 
 
-def _is_of(name: str, clusters: tuple[str, ...]) -> bool:
-    mark = read_mark(name)
-    return mark is not None and mark.cluster in clusters
+def _mark_of(credential: ObservedCredential, clusters: tuple[str, ...]) -> Mark | None:
+    """The mark of a credential that one of our clusters wrote, None for any other."""
+    mark = read_mark(credential.name)
+    return mark if mark and mark.cluster in clusters else None
 
 
 def _misnamed(there: list[ObservedCredential], asking: list[Ask], clusters: tuple[str, ...]) -> set[str]:
@@ -95,8 +97,7 @@ def _misnamed(there: list[ObservedCredential], asking: list[Ask], clusters: tupl
     return {
         c.name
         for c in there
-        if (mark := read_mark(c.name))
-        and mark.cluster in clusters
+        if (mark := _mark_of(c, clusters))
         and mark.owner in owners
         and (c.pair is None or pair_mark(c.pair) != mark.pair)
     }
@@ -110,9 +111,7 @@ def _ours(there: tuple[ObservedCredential, ...], asking: list[Ask], clusters: tu
     return {
         c.name
         for c in there
-        if (mark := read_mark(c.name))
-        and mark.cluster in clusters
-        and (mark.owner in owners or c.pair in pairs or c.name in records)
+        if (mark := _mark_of(c, clusters)) and (mark.owner in owners or c.pair in pairs or c.name in records)
     }
 
 
