@@ -1,0 +1,94 @@
+"""An answer that is not success, reduced to what decisions and messages need."""
+
+import email.utils
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+LONGEST_HOLD = 3600.0  # seconds; a Retry-After beyond an hour is taken for a mistake
+LONGEST_QUOTE = 300  # characters of Azure's own text that a message carries
+_JSON_BOUND = 1_000_000  # bytes; an error body beyond that is not one
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer, from any of the services.
+
+    `code` is the service's error code, None when the body is no error object of Microsoft's (a proxy's page, nothing at
+    all): then the status alone says nothing about the object asked for. `text` is cleaned and bounded. `aadsts` are the
+    numbers of the token endpoint. `retry_after` is in seconds.
+    """
+
+    status: int
+    code: str | None = None
+    text: str = ""
+    aadsts: tuple[int, ...] = ()
+    retry_after: float | None = None
+    request_id: str | None = None
+
+
+def read_answer(status: int, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
+    """Read an answer of Graph or ARM (`{"error": {"code", "message"}}`) or of the token endpoint (`error_codes`).
+
+    `headers` is asked in lower case; `now` is seconds since the epoch, for a Retry-After that is a date.
+    """
+    code, text, aadsts = _error(body)
+    return Answer(
+        status=status,
+        code=code,
+        text=clean(text),
+        aadsts=aadsts,
+        retry_after=_retry_after(headers, now),
+        request_id=headers.get("request-id") or headers.get("x-ms-request-id"),
+    )
+
+
+def _error(body: bytes) -> tuple[str | None, str, tuple[int, ...]]:
+    try:
+        parsed = json.loads(body) if len(body) <= _JSON_BOUND else None
+    except ValueError:
+        parsed = None
+    error = parsed.get("error") if isinstance(parsed, dict) else None
+    if isinstance(error, dict):
+        code, text = error.get("code"), error.get("message")
+        # The code is Azure's, or of whoever answers in its place: it is shown to people, so it is bounded too.
+        return clean(str(code))[:80] if code else None, str(text or ""), ()
+    if isinstance(error, str) and isinstance(parsed, dict):
+        numbers = parsed.get("error_codes")
+        aadsts = tuple(n for n in numbers if isinstance(n, int)) if isinstance(numbers, list) else ()
+        return clean(error)[:80] or None, str(parsed.get("error_description") or ""), aadsts
+    return None, "", ()
+
+
+def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    for name, per_second in (("retry-after-ms", 1000), ("x-ms-retry-after-ms", 1000), ("retry-after", 1)):
+        value = headers.get(name)
+        if value is None:
+            continue
+        try:
+            seconds = float(value) / per_second
+        except ValueError:
+            try:
+                seconds = email.utils.parsedate_to_datetime(value).timestamp() - now
+            except ValueError:
+                continue
+        if seconds >= 0:  # a date gone by, a negative number or nan say nothing
+            return min(seconds, LONGEST_HOLD)
+    return None
+
+
+_MOVING = re.compile(
+    r"\s*(?:\b(?:Trace|Correlation|Request|Client Request|Activity|Tracking)[ -]?ID\s*:?\s*'?[0-9a-f-]{32,36}'?"
+    r"|\bTimestamp\s*:?\s*\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?)\.?,?",
+    re.IGNORECASE,
+)
+_SECRET = re.compile(r"\beyJ[\w-]*\.[\w.-]*|\bBearer\s+\S+|[\w+=.~-]{80,}", re.IGNORECASE)
+"""What could be a token: a JWT, a bearer header, or a run longer than any GUID, label or name in a text."""
+
+
+def clean(text: str) -> str:
+    """Azure's own words, fit for a message: nothing that moves between answers, nothing secret, one short line."""
+    text = _SECRET.sub("<removed>", _MOVING.sub("", text))
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 3].rstrip() + "..."

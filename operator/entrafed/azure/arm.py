@@ -1,0 +1,233 @@
+"""Azure Resource Manager: user-assigned identities and their credentials, through azure-mgmt-msi.
+
+https://learn.microsoft.com/rest/api/managedidentity/federated-identity-credentials
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import aiohttp
+from azure.core.async_paging import AsyncPageIterator
+from azure.core.pipeline import PipelineResponse
+from azure.core.pipeline.policies import ContentDecodePolicy, RequestIdPolicy, UserAgentPolicy
+from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
+from azure.mgmt.msi.v2024_11_30.aio import ManagedServiceIdentityClient
+from azure.mgmt.msi.v2024_11_30.models import FederatedIdentityCredential, Identity
+
+from entrafed.api.reasons import Reason
+from entrafed.azure.budgets import Budget, Budgets, Spend
+from entrafed.azure.calls import Call, Operation, Reply, Service, Unreadable
+from entrafed.azure.clock import Clock
+from entrafed.azure.credential import SingleFlight
+from entrafed.azure.exchange import Exchange
+from entrafed.azure.translation import unreadable
+from entrafed.azure.transport import USER_AGENT, OneHost, RefuseFailures, WriteGate, azure_transport
+from entrafed.domain.connections import SignIn
+from entrafed.domain.credentials import NewCredential, ObservedCredential, Parent, resource_key
+from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, Problem, ProblemKind
+from entrafed.domain.targets import ManagedIdentity
+
+T = TypeVar("T")
+MOST_PAGES = 10  # 20 credentials fit into one page; more pages than this are a loop
+_RESOURCE_ID = re.compile(
+    r"/subscriptions/(?P<subscription>[^/]+)/resourcegroups/(?P<group>[^/]+)"
+    r"/providers/microsoft\.managedidentity/userassignedidentities/(?P<name>[^/]+)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityPath:
+    """A user-assigned identity's ARM id, taken apart."""
+
+    key: str
+    """The whole id, lower-case."""
+    subscription: str
+    group: str
+    name: str
+
+    @classmethod
+    def parse(cls, resource_id: str) -> "IdentityPath":
+        """Read an id. Raises a Terminal `AzureProblem` for any other resource's."""
+        key = resource_key(resource_id)
+        match = _RESOURCE_ID.fullmatch(key)
+        if match is None:
+            message = f"{resource_id[:300]} is not the resource id of a user-assigned managed identity"
+            raise AzureProblem(Problem(ProblemKind.TERMINAL, Reason.INVALID_SPEC, message))
+        return cls(key, match["subscription"], match["group"], match["name"])
+
+
+def arm_scope(sign_in: SignIn) -> str:
+    return f"{sign_in.arm}/.default"
+
+
+class Arm:
+    """ARM as one connection sees it; one method is one request, where it does not say otherwise."""
+
+    def __init__(
+        self,
+        sign_in: SignIn,
+        *,
+        session: aiohttp.ClientSession,
+        credential: SingleFlight,
+        exchange: Exchange,
+        budgets: Budgets,
+        clock: Clock,
+        may_write: Callable[[], None],
+        read_timeout: float,
+    ) -> None:
+        self._sign_in = sign_in
+        self._session = session
+        self._credential = credential
+        self._exchange = exchange
+        self._budgets = budgets
+        self._clock = clock
+        self._may_write = may_write
+        self._read_timeout = read_timeout
+        self._clients: dict[str, ManagedServiceIdentityClient] = {}
+
+    async def identity(self, resource_id: str, operation: Operation) -> ManagedIdentity:
+        """Read a user-assigned identity."""
+        path = IdentityPath.parse(resource_id)
+        call = self._call(operation, f"read managed identity {path.key}")
+        client = self._client(path)
+
+        async def send() -> Reply[Identity]:
+            return await client.user_assigned_identities.get(path.group, path.name, cls=_reply)  # type: ignore[return-value]
+
+        found = await self._exchange.ask(call, self._budget(path, Spend.GET), send)
+        if not found.client_id or not found.principal_id or not found.tenant_id:
+            raise unreadable(call, "its ids are missing")
+        return ManagedIdentity(
+            resource_id=path.key,
+            client_id=found.client_id.lower(),
+            principal_id=found.principal_id.lower(),
+            tenant_id=found.tenant_id.lower(),
+        )
+
+    async def credentials(self, parent: Parent) -> tuple[ObservedCredential, ...]:
+        """All credentials of an identity; one request per page."""
+        path = IdentityPath.parse(parent.id)
+        call = self._call(Operation.LIST_CREDENTIALS, f"list the credentials of {parent}")
+        listed = self._client(path).federated_identity_credentials.list(path.group, path.name)
+        pages = cast("AsyncPageIterator[FederatedIdentityCredential]", listed.by_page())
+        found: list[ObservedCredential] = []
+        for _ in range(MOST_PAGES):
+            page = await self._exchange.ask(call, self._budget(path, Spend.LIST), lambda: _page(pages))
+            found.extend(page)
+            if not pages.continuation_token:
+                return tuple(found)
+        raise unreadable(call, "the pages do not end")
+
+    async def create(self, parent: Parent, credential: NewCredential) -> None:
+        """Two requests: PUT replaces what it finds, so it is looked for immediately before."""
+        path = IdentityPath.parse(parent.id)
+        await self._budget(path, Spend.WRITE).open()
+        try:
+            await self._read(path, credential.name, f"create credential {credential.name} on {parent}")
+        except NotFound:
+            pass
+        else:
+            message = (
+                f"Cannot create credential {credential.name} on {parent}: a credential of this name exists already"
+            )
+            raise AlreadyThere(Problem(ProblemKind.CONFLICT, Reason.CREDENTIAL_CONFLICT, message))
+        call = self._call(Operation.CREATE_CREDENTIAL, f"create credential {credential.name} on {parent}")
+        await self._put(call, path, credential)
+
+    async def update(self, parent: Parent, credential: NewCredential) -> None:
+        """Two requests: PUT would make again what somebody deleted, so it is looked for immediately before."""
+        path = IdentityPath.parse(parent.id)
+        call = self._call(Operation.UPDATE_CREDENTIAL, f"update credential {credential.name} on {parent}")
+        await self._budget(path, Spend.WRITE).open()
+        await self._read(path, credential.name, call.doing)
+        await self._put(call, path, credential)
+
+    async def delete(self, parent: Parent, name: str) -> None:
+        path = IdentityPath.parse(parent.id)
+        call = self._call(Operation.DELETE_CREDENTIAL, f"delete credential {name} of {parent}")
+        operations = self._client(path).federated_identity_credentials
+
+        async def send() -> Reply[int]:
+            return cast("Reply[int]", await operations.delete(path.group, path.name, name, cls=_status))
+
+        status = await self._exchange.ask(call, self._budget(path, Spend.WRITE), send)
+        if status == 204:  # ARM's way to say that there was none
+            message = f"Cannot {call.doing}: there is no such credential"
+            raise NotFound(Problem(ProblemKind.WAITING, Reason.PROGRESSING, message))
+
+    async def _read(self, path: IdentityPath, name: str, doing: str) -> None:
+        call = self._call(Operation.READ_CREDENTIAL, doing)
+        operations = self._client(path).federated_identity_credentials
+
+        async def send() -> Reply[FederatedIdentityCredential]:
+            return await operations.get(path.group, path.name, name, cls=_reply)  # type: ignore[return-value]
+
+        await self._exchange.ask(call, self._budget(path, Spend.GET), send)
+
+    async def _put(self, call: Call, path: IdentityPath, credential: NewCredential) -> None:
+        trust = credential.trust
+        body = FederatedIdentityCredential(
+            issuer=trust.pair.issuer, subject=trust.pair.subject, audiences=[trust.audience]
+        )
+        operations = self._client(path).federated_identity_credentials
+
+        async def send() -> Reply[FederatedIdentityCredential]:
+            return await operations.create_or_update(path.group, path.name, credential.name, body, cls=_reply)  # type: ignore[return-value]
+
+        await self._exchange.ask(call, self._budget(path, Spend.WRITE), send)
+
+    def _budget(self, path: IdentityPath, spend: Spend) -> Budget:
+        return self._budgets.arm(self._sign_in, path.subscription, path.key, spend)
+
+    def _call(self, operation: Operation, doing: str) -> Call:
+        return Call(Service.ARM, operation, doing)
+
+    def _client(self, path: IdentityPath) -> ManagedServiceIdentityClient:
+        """The SDK's client for a subscription, with our own list of policies: no retries, no redirects, no registering
+        of resource providers behind the user's back, no logging of requests."""
+        client = self._clients.get(path.subscription)
+        if client is None:
+            client = self._clients[path.subscription] = ManagedServiceIdentityClient(
+                self._credential,
+                path.subscription,
+                base_url=self._sign_in.arm,
+                credential_scopes=[arm_scope(self._sign_in)],
+                transport=azure_transport(self._session, self._read_timeout),
+                policies=[
+                    OneHost(self._sign_in.arm),
+                    RequestIdPolicy(),
+                    UserAgentPolicy(base_user_agent=USER_AGENT),
+                    RefuseFailures(self._clock),
+                    ContentDecodePolicy(),
+                    AsyncARMChallengeAuthenticationPolicy(self._credential, arm_scope(self._sign_in)),
+                    WriteGate(self._may_write),
+                ],
+            )
+        return client
+
+
+async def _page(pages: "AsyncPageIterator[FederatedIdentityCredential]") -> Reply[list[ObservedCredential]]:
+    page = await anext(pages)
+    return Reply(200, [_observed(credential) async for credential in page])
+
+
+def _observed(credential: FederatedIdentityCredential) -> ObservedCredential:
+    if not credential.name:
+        raise Unreadable("a credential has no name")
+    return ObservedCredential(
+        name=credential.name,
+        issuer=credential.issuer or "",
+        subject=credential.subject,  # flexible credentials have none
+        audiences=tuple(credential.audiences or ()),
+    )
+
+
+def _reply(response: PipelineResponse[Any, Any], value: T, _headers: dict[str, Any]) -> Reply[T]:
+    return Reply(response.http_response.status_code, value)
+
+
+def _status(response: PipelineResponse[Any, Any], _value: None, _headers: dict[str, Any]) -> Reply[int]:
+    return Reply(response.http_response.status_code, response.http_response.status_code)

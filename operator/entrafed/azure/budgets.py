@@ -1,0 +1,212 @@
+"""Staying below Microsoft's limits: token buckets that calls wait for in the order they came.
+
+Sources: https://learn.microsoft.com/graph/throttling-limits (identity and access) and
+https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations (identities under ARM). ARM's
+own buckets (25 reads and 10 writes a second per subscription) are wider than those of the identity provider: no row.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from entrafed.api.reasons import Reason
+from entrafed.azure.clock import Clock
+from entrafed.domain.connections import SignIn
+from entrafed.domain.errors import AzureProblem, Problem, ProblemKind
+
+HEADROOM = 0.9  # of a published rate: clocks and networks jitter, and other writers exist
+TICK = 1e-6  # seconds; less is rounding, and no clock can sleep that long
+MOST_BUCKETS = 20_000  # three per identity in use; beyond that, those at rest are dropped
+
+
+class Spend(StrEnum):
+    """What Microsoft counts apart."""
+
+    GET = "get"
+    LIST = "list"
+    WRITE = "write"
+
+
+class Scope(Enum):
+    """Whom a limit is counted for."""
+
+    RESOURCE = "resource"
+    SUBSCRIPTION = "subscription"
+    TENANT = "tenant"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`rate` per second, `burst` at once. Where one resource is limited, its interval counts from the answer: however
+    long a request was under way, Microsoft sees the next one a whole interval later."""
+
+    rate: float
+    burst: float = 1.0
+    counts_from_answer: bool = False
+
+
+ARM_IDENTITY = {
+    Spend.WRITE: Limit(0.25, counts_from_answer=True),
+    Spend.LIST: Limit(0.25, counts_from_answer=True),
+    Spend.GET: Limit(0.5, counts_from_answer=True),
+}
+ARM_SUBSCRIPTION = {Spend.WRITE: Limit(2), Spend.LIST: Limit(5), Spend.GET: Limit(10)}
+ARM_TENANT = {Spend.WRITE: Limit(10), Spend.LIST: Limit(15), Spend.GET: Limit(30)}
+GRAPH_WRITES = Limit(16, burst=500)  # 3,000 in 150 s per application and tenant: 500 at once + 2,160 later
+GRAPH_UNITS = Limit(200, burst=1_000)  # 3,500 in 10 s in a small tenant: 1,000 at once + 1,800 later
+UNLIMITED = Limit(float("inf"), burst=float("inf"))  # known only by the Retry-After of its answers
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    """`rate_scale` multiplies every rate (a lab that scales its own). A hold beyond `longest_wait` seconds is not
+    waited out inside the call: the call raises Throttled with the time that is left."""
+
+    rate_scale: float = 1.0
+    longest_wait: float = 30.0
+    slots: int = 16
+    """Requests of one connection to one service that are under way at once."""
+
+
+class Bucket:
+    """One limit's state. Whoever may draw next holds `turn`, first come first served."""
+
+    def __init__(self, limit: Limit, scope: Scope, clock: Clock) -> None:
+        self.scope = scope
+        self.turn = asyncio.Lock()
+        self._clock = clock
+        self._interval = 1 / limit.rate
+        self._slack = 0.0 if limit.burst == float("inf") else (limit.burst - 1) * self._interval
+        self._counts_from_answer = limit.counts_from_answer
+        self._empty_until = float("-inf")  # the "theoretical arrival time" of the generic cell rate algorithm
+        self._held_until = float("-inf")
+
+    def wait(self) -> float:
+        """Seconds until a token is there; 0 when it is."""
+        pause = max(self._empty_until - self._slack, self._held_until) - self._clock.monotonic()
+        return pause if pause > TICK else 0.0
+
+    def held(self) -> float:
+        """Seconds that Microsoft asked to hold for, what is left of them."""
+        return self._held_until - self._clock.monotonic()
+
+    def take(self) -> None:
+        self._empty_until = max(self._empty_until, self._clock.monotonic()) + self._interval
+
+    def answered(self) -> None:
+        if self._counts_from_answer:
+            self._empty_until = max(self._empty_until, self._clock.monotonic() + self._interval)
+
+    def hold(self, seconds: float) -> None:
+        self._held_until = max(self._held_until, self._clock.monotonic() + seconds)
+
+    @property
+    def is_at_rest(self) -> bool:
+        full_at = max(self._empty_until, self._held_until)
+        return not self.turn.locked() and full_at < self._clock.monotonic()
+
+
+class Budget:
+    """The buckets that one call draws from, narrowest first."""
+
+    def __init__(
+        self, buckets: tuple[Bucket, ...], slots: asyncio.Semaphore, clock: Clock, settings: BudgetSettings
+    ) -> None:
+        self._buckets = buckets
+        self._slots = slots
+        self._clock = clock
+        self._settings = settings
+
+    @asynccontextmanager
+    async def spend(self) -> AsyncIterator[None]:
+        """Wait for a token of every bucket and a slot; inside, exactly one request may be sent."""
+        while not await self._admitted():
+            pass  # Microsoft asked to hold a bucket while a wider one was waited for
+        try:
+            yield
+        finally:
+            self._slots.release()
+            for bucket in self._buckets:
+                bucket.answered()
+
+    async def open(self) -> None:
+        """Wait until a token is there, without drawing it: for a read that must stand right before its write."""
+        for bucket in self._buckets:
+            await self._until_free(bucket)
+
+    def hold(self, scope: Scope, seconds: float) -> None:
+        """Hold the buckets of this scope, for everybody who shares them."""
+        for bucket in self._buckets:
+            if bucket.scope is scope:
+                bucket.hold(seconds)
+
+    async def _admitted(self) -> bool:
+        # Nobody waits in a wide bucket's line before its narrow one is free: so one busy identity never fills the line
+        # of its subscription, and a token is drawn in the instant of sending, not before a wait.
+        async with AsyncExitStack() as turns:
+            for bucket in self._buckets:
+                await turns.enter_async_context(bucket.turn)
+                await self._until_free(bucket)
+            await self._slots.acquire()
+            if not any(bucket.wait() for bucket in self._buckets):
+                for bucket in self._buckets:
+                    bucket.take()
+                return True
+            self._slots.release()
+            return False
+
+    async def _until_free(self, bucket: Bucket) -> None:
+        while (pause := bucket.wait()) > 0:
+            held = bucket.held()
+            if held > self._settings.longest_wait:
+                message = "Microsoft asked to wait before the next request; it is sent when that time is over"
+                raise AzureProblem(Problem(ProblemKind.THROTTLED, Reason.THROTTLED, message, after=held))
+            await self._clock.sleep(pause)
+
+
+class Budgets:
+    """Every bucket of the process. Connections to the same tenant share those that Microsoft counts by tenant."""
+
+    def __init__(self, clock: Clock, settings: BudgetSettings) -> None:
+        self._clock = clock
+        self._settings = settings
+        self._buckets: dict[tuple[str, ...], Bucket] = {}
+        self._slots: dict[tuple[SignIn, str], asyncio.Semaphore] = {}
+
+    def login(self, sign_in: SignIn) -> Budget:
+        key = ("login", sign_in.login, sign_in.tenant_id, sign_in.client_id)
+        return self._budget(sign_in, "login", (self._bucket(key, UNLIMITED, Scope.TENANT),))
+
+    def graph(self, sign_in: SignIn, spend: Spend) -> Budget:
+        key = ("graph", sign_in.graph, sign_in.tenant_id, sign_in.client_id)
+        units = self._bucket((*key, "units"), GRAPH_UNITS, Scope.TENANT)
+        if spend is not Spend.WRITE:
+            return self._budget(sign_in, "graph", (units,))
+        writes = self._bucket((*key, "writes"), GRAPH_WRITES, Scope.TENANT)
+        return self._budget(sign_in, "graph", (writes, units))
+
+    def arm(self, sign_in: SignIn, subscription: str, resource: str, spend: Spend) -> Budget:
+        """`resource` is the identity's id, lower-case; `subscription` the one it is in."""
+        tenant = ("arm", sign_in.arm, sign_in.tenant_id, spend.value)
+        buckets = (
+            self._bucket((*tenant, "identity", resource), ARM_IDENTITY[spend], Scope.RESOURCE),
+            self._bucket((*tenant, "subscription", subscription), ARM_SUBSCRIPTION[spend], Scope.SUBSCRIPTION),
+            self._bucket(tenant, ARM_TENANT[spend], Scope.TENANT),
+        )
+        return self._budget(sign_in, "arm", buckets)
+
+    def _budget(self, sign_in: SignIn, service: str, buckets: tuple[Bucket, ...]) -> Budget:
+        slots = self._slots.setdefault((sign_in, service), asyncio.Semaphore(self._settings.slots))
+        return Budget(buckets, slots, self._clock, self._settings)
+
+    def _bucket(self, key: tuple[str, ...], limit: Limit, scope: Scope) -> Bucket:
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            if len(self._buckets) >= MOST_BUCKETS:
+                self._buckets = {k: b for k, b in self._buckets.items() if not b.is_at_rest}
+            rate = limit.rate * HEADROOM * self._settings.rate_scale
+            bucket = Bucket(Limit(rate, limit.burst, limit.counts_from_answer), scope, self._clock)
+            self._buckets[key] = bucket
+        return bucket

@@ -1,0 +1,77 @@
+"""One request to Microsoft, named: for budgets, metrics and the messages that people read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from entrafed.azure.answers import Answer
+
+
+class Service(StrEnum):
+    """Who is asked."""
+
+    LOGIN = "login"
+    GRAPH = "graph"
+    ARM = "arm"
+
+
+SPOKEN = {Service.LOGIN: "Entra", Service.GRAPH: "Microsoft Graph", Service.ARM: "Azure Resource Manager"}
+"""The services as people know them."""
+
+
+class Operation(StrEnum):
+    """What is asked; also the metric's label."""
+
+    SIGN_IN = "sign_in"
+    READ_SELF = "read_self"
+    READ_TARGET = "read_target"
+    READ_IDENTITY = "read_identity"
+    LIST_CREDENTIALS = "list_credentials"
+    READ_CREDENTIAL = "read_credential"
+    CREATE_CREDENTIAL = "create_credential"
+    UPDATE_CREDENTIAL = "update_credential"
+    DELETE_CREDENTIAL = "delete_credential"
+
+    @property
+    def is_write(self) -> bool:
+        return self in WRITES
+
+
+WRITES = frozenset({Operation.CREATE_CREDENTIAL, Operation.UPDATE_CREDENTIAL, Operation.DELETE_CREDENTIAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. `doing` completes the sentence "Cannot ..."; it holds no secret and nothing that moves."""
+
+    service: Service
+    operation: Operation
+    doing: str
+
+
+Seen = Callable[[str, str, str, float], None]
+"""Told of every request: service, operation, code, seconds. The code is the HTTP status, or `timeout`, `unreachable`,
+`unreadable`."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[T]):
+    """A request that was answered with success: its HTTP status and what was read from the body."""
+
+    status: int
+    value: T
+
+
+class Refused(Exception):
+    """Microsoft answered, and not with success. Never leaves this package."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"{answer.status} {answer.code}")
+        self.answer = answer
+
+
+class Unreadable(Exception):
+    """Microsoft answered with success, and the body is not what was asked for. Never leaves this package."""

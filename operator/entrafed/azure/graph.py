@@ -1,0 +1,189 @@
+"""Microsoft Graph: applications, their credentials, and the operator's own service principal.
+
+Requests come from msgraph's builders and go through its adapter and middleware; answers are read here. msgraph's models
+import 1,400 modules at the first call (40 MiB, a second of blocked event loop) and cost ten times the CPU.
+https://learn.microsoft.com/graph/api/resources/federatedidentitycredential
+"""
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import httpx
+from kiota_abstractions.base_request_builder import BaseRequestBuilder
+from kiota_abstractions.method import Method
+from kiota_abstractions.native_response_handler import NativeResponseHandler
+from kiota_abstractions.request_information import RequestInformation
+from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
+from kiota_http.middleware.options import RedirectHandlerOption, ResponseHandlerOption, RetryHandlerOption
+from msgraph.graph_request_adapter import GraphRequestAdapter
+from msgraph.graph_request_adapter import options as msgraph_options
+from msgraph.graph_service_client import GraphServiceClient
+from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]
+
+from entrafed.api.federation import ApplicationTarget
+from entrafed.azure.answers import read_answer
+from entrafed.azure.bodies import (
+    Application,
+    CredentialsPage,
+    read_application,
+    read_credentials_page,
+    read_nothing,
+    read_service_principal,
+    rewritten,
+    written,
+)
+from entrafed.azure.budgets import Budgets, Spend
+from entrafed.azure.calls import Call, Operation, Refused, Reply, Service
+from entrafed.azure.clock import Clock
+from entrafed.azure.credential import SingleFlight
+from entrafed.azure.exchange import Exchange
+from entrafed.azure.translation import unreadable
+from entrafed.azure.transport import CONNECT_TIMEOUT, USER_AGENT, require_same_host
+from entrafed.domain.connections import SignIn
+from entrafed.domain.credentials import NewCredential, ObservedCredential, Parent
+from entrafed.domain.targets import OwnIdentity
+
+T = TypeVar("T")
+MOST_PAGES = 10  # 20 credentials fit into one page; more pages than this are a loop
+
+
+def graph_scope(sign_in: SignIn) -> str:
+    return f"{sign_in.graph}/.default"
+
+
+def http_client(transport: httpx.AsyncBaseTransport, read_timeout: float) -> httpx.AsyncClient:
+    """msgraph's middleware around a transport, with its retries and redirects off: one call is one request."""
+    client = httpx.AsyncClient(
+        transport=transport,
+        timeout=httpx.Timeout(read_timeout, connect=CONNECT_TIMEOUT),
+        trust_env=False,
+        headers={"User-Agent": USER_AGENT},
+    )
+    options = {
+        **msgraph_options,
+        RetryHandlerOption.get_key(): RetryHandlerOption(max_retries=0, should_retry=False),
+        RedirectHandlerOption.get_key(): RedirectHandlerOption(max_redirect=0, should_redirect=False),
+    }
+    GraphClientFactory.create_with_default_middleware(client=client, options=options)  # changes the client itself
+    return client
+
+
+class Graph:
+    """Graph as one connection sees it; one method is one request (a list: one per page)."""
+
+    def __init__(
+        self,
+        sign_in: SignIn,
+        *,
+        client: httpx.AsyncClient,
+        credential: SingleFlight,
+        exchange: Exchange,
+        budgets: Budgets,
+        clock: Clock,
+    ) -> None:
+        self._sign_in = sign_in
+        self._exchange = exchange
+        self._budgets = budgets
+        self._clock = clock
+        provider = AzureIdentityAuthenticationProvider(credential, scopes=[graph_scope(sign_in)])
+        self._adapter = GraphRequestAdapter(provider, client=client)
+        self._adapter.base_url = f"{sign_in.graph}/v1.0"
+        self._graph = GraphServiceClient(request_adapter=self._adapter)
+
+    async def application(self, target: ApplicationTarget) -> Application:
+        """Find an application by whichever id names it."""
+        if target.object_id is not None:
+            words = f"object id {target.object_id}"
+            builder: BaseRequestBuilder = self._graph.applications.by_application_id(target.object_id)
+        elif target.client_id is not None:
+            words = f"client id {target.client_id}"
+            builder = self._graph.applications_with_app_id(target.client_id)
+        else:
+            words = f"unique name {target.unique_name}"
+            builder = self._graph.applications_with_unique_name(_quoted(target.unique_name or ""))
+        call = self._call(Operation.READ_TARGET, f"read the application with {words}")
+        return await self._ask(call, _request(Method.GET, builder, select=("id", "appId")), read_application)
+
+    async def own_service_principal(self) -> OwnIdentity:
+        """The operator's own service principal."""
+        builder = self._graph.service_principals_with_app_id(self._sign_in.client_id)
+        call = self._call(Operation.READ_SELF, f"read the operator's service principal {self._sign_in.client_id}")
+        return await self._ask(call, _request(Method.GET, builder, select=("id", "appId")), read_service_principal)
+
+    async def credentials(self, parent: Parent) -> tuple[ObservedCredential, ...]:
+        """All credentials of an application."""
+        call = self._call(Operation.LIST_CREDENTIALS, f"list the credentials of {parent}")
+        builder = self._graph.applications.by_application_id(parent.id).federated_identity_credentials
+        request = _request(Method.GET, builder)
+        found: list[ObservedCredential] = []
+        for _ in range(MOST_PAGES):
+            page = await self._ask(call, request, self._read_page)
+            found.extend(page.credentials)
+            if page.next_link is None:
+                return tuple(found)
+            request = RequestInformation(Method.GET)
+            request.url = page.next_link
+            _prepare(request)
+        raise unreadable(call, "the pages do not end")
+
+    async def create(self, parent: Parent, credential: NewCredential) -> None:
+        """POST, never an upsert: a credential that is there already is never replaced."""
+        call = self._call(Operation.CREATE_CREDENTIAL, f"create credential {credential.name} on {parent}")
+        builder = self._graph.applications.by_application_id(parent.id).federated_identity_credentials
+        await self._ask(call, _request(Method.POST, builder, body=written(credential)), read_nothing)
+
+    async def update(self, parent: Parent, credential: NewCredential) -> None:
+        call = self._call(Operation.UPDATE_CREDENTIAL, f"update credential {credential.name} on {parent}")
+        request = _request(Method.PATCH, self._named(parent, credential.name), body=rewritten(credential))
+        await self._ask(call, request, read_nothing)
+
+    async def delete(self, parent: Parent, name: str) -> None:
+        call = self._call(Operation.DELETE_CREDENTIAL, f"delete credential {name} of {parent}")
+        await self._ask(call, _request(Method.DELETE, self._named(parent, name)), read_nothing)
+
+    def _named(self, parent: Parent, name: str) -> BaseRequestBuilder:
+        application = self._graph.applications.by_application_id(parent.id)
+        return application.federated_identity_credentials_with_name(_quoted(name))
+
+    def _call(self, operation: Operation, doing: str) -> Call:
+        return Call(Service.GRAPH, operation, doing)
+
+    def _read_page(self, body: bytes) -> CredentialsPage:
+        page = read_credentials_page(body)
+        if page.next_link is not None:
+            require_same_host(page.next_link, self._sign_in.graph)
+        return page
+
+    async def _ask(self, call: Call, request: RequestInformation, read: Callable[[bytes], T]) -> T:
+        async def send() -> Reply[T]:
+            # The native response handler gives the answer before the SDK reads it; the annotation says "bytes".
+            answer = cast("httpx.Response", await self._adapter.send_primitive_async(request, "bytes", {}))
+            if not answer.is_success:
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                raise Refused(read_answer(answer.status_code, headers, answer.content, self._clock.now()))
+            return Reply(answer.status_code, read(answer.content))
+
+        spend = Spend.WRITE if call.operation.is_write else Spend.GET
+        return await self._exchange.ask(call, self._budgets.graph(self._sign_in, spend), send)
+
+
+def _request(
+    method: Method, builder: BaseRequestBuilder, *, select: tuple[str, ...] = (), body: bytes | None = None
+) -> RequestInformation:
+    request = RequestInformation(method, builder.url_template, builder.path_parameters)
+    if select:
+        request.query_parameters["%24select"] = list(select)
+    if body is not None:
+        request.set_stream_content(body, "application/json")
+    return _prepare(request)
+
+
+def _prepare(request: RequestInformation) -> RequestInformation:
+    request.headers.try_add("Accept", "application/json")
+    request.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
+    return request
+
+
+def _quoted(name: str) -> str:
+    """A string inside the quotes of an OData key."""
+    return name.replace("'", "''")

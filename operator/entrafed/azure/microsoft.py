@@ -1,0 +1,211 @@
+"""`MicrosoftCloud`: the engine's port to Azure, over the SDKs."""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import aiohttp
+import structlog
+from azure.identity.aio import ClientAssertionCredential
+
+from entrafed.api.federation import ApplicationTarget, Target
+from entrafed.api.reasons import Reason
+from entrafed.azure.arm import Arm, arm_scope
+from entrafed.azure.budgets import Budgets, BudgetSettings
+from entrafed.azure.calls import Call, Operation, Seen, Service
+from entrafed.azure.clock import Clock
+from entrafed.azure.credential import SingleFlight, TokenFile, object_id_in
+from entrafed.azure.exchange import CallTiming, Exchange
+from entrafed.azure.graph import Graph, graph_scope, http_client
+from entrafed.azure.transport import USER_AGENT, GatedTransport, azure_transport, open_session, tls
+from entrafed.domain.connections import SignIn
+from entrafed.domain.credentials import NewCredential, ObservedCredential, Parent, ParentKind
+from entrafed.domain.errors import AzureProblem
+from entrafed.domain.targets import ManagedIdentity, OwnIdentity, ResolvedTarget
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """One connection's clients."""
+
+    credential: SingleFlight
+    graph: Graph
+    arm: Arm
+
+
+class MicrosoftCloud:
+    """Microsoft Graph and Azure Resource Manager, for every connection; an asynchronous context manager.
+
+    `may_write` is called in the instant before a write is sent, after every wait, and raises `WritesStopped` when no
+    write may start any more. `token_file` is the operator's projected service account token. `ca_file` adds trusted
+    authorities. `seen` is told of every request. AZURE_* and proxy variables of the environment are not heeded.
+    """
+
+    def __init__(
+        self,
+        *,
+        token_file: Path,
+        clock: Clock,
+        may_write: Callable[[], None],
+        seen: Seen,
+        log: structlog.stdlib.BoundLogger,
+        timing: CallTiming | None = None,
+        budgets: BudgetSettings | None = None,
+        ca_file: Path | None = None,
+    ) -> None:
+        self._token_file = TokenFile(token_file)
+        self._clock = clock
+        self._may_write = may_write
+        self._seen = seen
+        self._log = log
+        self._timing = timing or CallTiming()
+        self._budgets = Budgets(clock, budgets or BudgetSettings())
+        self._tls: ssl.SSLContext = tls(ca_file)
+        self._session: aiohttp.ClientSession | None = None
+        self._connected: dict[SignIn, Connected] = {}
+
+    async def __aenter__(self) -> "MicrosoftCloud":
+        self._session = open_session(self._tls)
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for connected in self._connected.values():
+            await connected.credential.close()
+        self._connected.clear()
+        if self._session is not None:
+            await self._session.close()
+
+    async def target(self, sign_in: SignIn, target: Target) -> ResolvedTarget:
+        """Find the application or identity; `NotFound` when there is none."""
+        if target.managed_identity is not None:
+            arm = self._connect(sign_in).arm
+            return self._identity_target(
+                sign_in, await arm.identity(target.managed_identity.resource_id, Operation.READ_TARGET)
+            )
+        application = await self._connect(sign_in).graph.application(target.application or ApplicationTarget())
+        parent = Parent(ParentKind.APPLICATION, sign_in.cloud, sign_in.tenant_id, application.object_id)
+        return ResolvedTarget(
+            parent=parent,
+            client_id=application.client_id,
+            object_id=application.object_id,
+            principal_id=None,
+            tenant_id=sign_in.tenant_id,
+        )
+
+    async def managed_identity(self, sign_in: SignIn, resource_id: str) -> ManagedIdentity:
+        """Read a user-assigned identity; `NotFound` when there is none."""
+        return await self._connect(sign_in).arm.identity(resource_id, Operation.READ_IDENTITY)
+
+    async def credentials(self, sign_in: SignIn, parent: Parent) -> tuple[ObservedCredential, ...]:
+        """List all credentials of the parent, foreign ones too; `NotFound` when the parent is gone."""
+        return await self._of(sign_in, parent).credentials(parent)
+
+    async def create(self, sign_in: SignIn, parent: Parent, credential: NewCredential) -> None:
+        """Write a credential that is not there; `AlreadyThere` when its name or pair is."""
+        await self._of(sign_in, parent).create(parent, credential)
+
+    async def update(self, sign_in: SignIn, parent: Parent, credential: NewCredential) -> None:
+        """Replace the content of the credential with this name; `NotFound` when it is gone."""
+        await self._of(sign_in, parent).update(parent, credential)
+
+    async def delete(self, sign_in: SignIn, parent: Parent, name: str) -> None:
+        """Delete a credential by name; `NotFound` when there was none."""
+        await self._of(sign_in, parent).delete(parent, name)
+
+    async def own_identity(self, sign_in: SignIn) -> OwnIdentity:
+        """Sign in and read the operator's own service principal.
+
+        Where reading it is not permitted, the token's own claims stand in: they prove the sign-in, not the tenant's
+        directory. A log line says so.
+        """
+        connected = self._connect(sign_in)
+        try:
+            return await connected.graph.own_service_principal()
+        except AzureProblem as problem:
+            denied = problem
+        object_id = None
+        if denied.problem.reason is Reason.ACCESS_DENIED:
+            object_id = object_id_in(await connected.credential.get_token(graph_scope(sign_in), enable_cae=True))
+        if object_id is None:
+            raise denied
+        self._log.info("own_identity_from_token", connection=sign_in.connection, cause=denied.problem.message)
+        return OwnIdentity(client_id=sign_in.client_id, object_id=object_id)
+
+    def _identity_target(self, sign_in: SignIn, identity: ManagedIdentity) -> ResolvedTarget:
+        return ResolvedTarget(
+            parent=Parent(ParentKind.MANAGED_IDENTITY, sign_in.cloud, sign_in.tenant_id, identity.resource_id),
+            client_id=identity.client_id,
+            object_id=None,
+            principal_id=identity.principal_id,
+            tenant_id=identity.tenant_id,
+        )
+
+    def _of(self, sign_in: SignIn, parent: Parent) -> Graph | Arm:
+        connected = self._connect(sign_in)
+        return connected.graph if parent.kind is ParentKind.APPLICATION else connected.arm
+
+    def _connect(self, sign_in: SignIn) -> Connected:
+        connected = self._connected.get(sign_in)
+        if connected is None:
+            connected = self._connected[sign_in] = self._make(sign_in)
+        return connected
+
+    def _make(self, sign_in: SignIn) -> Connected:
+        if self._session is None:
+            raise RuntimeError("MicrosoftCloud is used outside of its context")
+        session, timeout = self._session, self._timing.request_timeout
+        credential = self._credential(sign_in, session)
+        transport = GatedTransport(session, self._tls, self._may_write)
+
+        def exchange(scope: str) -> Exchange:
+            return Exchange(credential=credential, scope=scope, clock=self._clock, timing=self._timing, seen=self._seen)
+
+        graph = Graph(
+            sign_in,
+            client=http_client(transport, timeout),
+            credential=credential,
+            exchange=exchange(graph_scope(sign_in)),
+            budgets=self._budgets,
+            clock=self._clock,
+        )
+        arm = Arm(
+            sign_in,
+            session=session,
+            credential=credential,
+            exchange=exchange(arm_scope(sign_in)),
+            budgets=self._budgets,
+            clock=self._clock,
+            may_write=self._may_write,
+            read_timeout=timeout,
+        )
+        return Connected(credential, graph, arm)
+
+    def _credential(self, sign_in: SignIn, session: aiohttp.ClientSession) -> SingleFlight:
+        """Workload identity. Not `WorkloadIdentityCredential`: that reads its file every ten minutes only, and until
+        then presents a token that was replaced."""
+
+        def source() -> ClientAssertionCredential:
+            return ClientAssertionCredential(
+                tenant_id=sign_in.tenant_id,
+                client_id=sign_in.client_id,
+                func=self._token_file.read,
+                authority=sign_in.login,
+                transport=azure_transport(session, self._timing.request_timeout),
+                retry_total=0,
+                user_agent=USER_AGENT,
+            )
+
+        words = f"sign in to tenant {sign_in.tenant_id} as {sign_in.client_id}"
+        return SingleFlight(
+            source,
+            call=Call(Service.LOGIN, Operation.SIGN_IN, words),
+            budget=self._budgets.login(sign_in),
+            clock=self._clock,
+            skew=self._timing.token_skew,
+            timeout=self._timing.request_timeout,
+            seen=self._seen,
+        )
