@@ -1,0 +1,112 @@
+"""Things that go wrong on demand: for matching requests, a number of times."""
+
+import asyncio
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from entrafed_lab.azure.exchange import Call, ServiceName
+
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens to requests that match all of `service`, `method` and `path_regex` (searched in path?query).
+
+    The first `skip` matching requests pass; the next `times` (None: all) are hit. A fault can combine `latency`
+    (seconds) with one of: `status` (the request is not handled; `body` replaces the error document), `refuse` (not
+    handled, connection closed), `hang` (not handled, no answer until the fault is removed) and `lose_answer` (handled
+    to the end, connection closed). `notify` is called when the fault strikes: before the request is handled, or,
+    with `lose_answer`, after.
+    """
+
+    service: ServiceName | str | tuple[ServiceName | str, ...] = ()
+    method: str | tuple[str, ...] = ()
+    path_regex: str = ""
+    status: int | None = None
+    code: str = "ServiceUnavailable"
+    message: str = "The service is temporarily unavailable."
+    retry_after: float | None = None
+    body: str | None = None
+    latency: float = 0.0
+    lose_answer: bool = False
+    refuse: bool = False
+    hang: bool = False
+    times: int | None = None
+    skip: int = 0
+    notify: Callable[[Call], None] | None = None
+
+
+class FaultHandle:
+    """A fault in force. `hits` counts the requests that met it."""
+
+    def __init__(self, number: int, fault: Fault, remove: "Callable[[FaultHandle], None]") -> None:
+        self.id = number
+        self.fault = fault
+        self.hits = 0
+        self._seen = 0
+        self._remove = remove
+        self._removed = asyncio.Event()
+        self._services = _several(fault.service)
+        self._methods = _several(fault.method)
+        self._path = re.compile(fault.path_regex)
+
+    def strikes(self, call: Call) -> bool:
+        """Whether this request is hit; counts it."""
+        if not self._matches(call):
+            return False
+        self._seen += 1
+        if self._seen <= self.fault.skip or (self.fault.times is not None and self.hits >= self.fault.times):
+            return False
+        self.hits += 1
+        return True
+
+    def remove(self) -> None:
+        """Take the fault away; requests that hang because of it are dropped."""
+        self._removed.set()
+        self._remove(self)
+
+    async def removed(self) -> None:
+        await self._removed.wait()
+
+    def _matches(self, call: Call) -> bool:
+        if self._services and call.service not in self._services:
+            return False
+        if self._methods and call.method not in self._methods:
+            return False
+        return self._path.search(call.target) is not None
+
+
+def _several(value: str | tuple[str, ...]) -> frozenset[str]:
+    values = (value,) if isinstance(value, str) else value
+    return frozenset(str(item) for item in values)
+
+
+class Faults:
+    """All faults in force. The first one that strikes wins."""
+
+    def __init__(self) -> None:
+        self._handles: list[FaultHandle] = []
+        self._numbers = itertools.count(1)
+
+    def add(self, fault: Fault) -> FaultHandle:
+        handle = FaultHandle(next(self._numbers), fault, self._forget)
+        self._handles.append(handle)
+        return handle
+
+    def clear(self) -> None:
+        for handle in list(self._handles):
+            handle.remove()
+
+    def __iter__(self) -> Iterator[FaultHandle]:
+        return iter(tuple(self._handles))
+
+    def strike(self, call: Call) -> FaultHandle | None:
+        """The fault that hits this request, if any."""
+        return next((handle for handle in self._handles if handle.strikes(call)), None)
+
+    def _forget(self, handle: FaultHandle) -> None:
+        if handle in self._handles:
+            self._handles.remove(handle)

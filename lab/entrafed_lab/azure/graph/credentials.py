@@ -1,0 +1,187 @@
+"""Federated identity credentials of applications.
+
+Source: https://learn.microsoft.com/graph/api/application-post-federatedidentitycredentials and the pages beside it
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from entrafed_lab.azure.exchange import Answer, Refused
+from entrafed_lab.azure.graph.answers import Entity, entity, listing, wrapped_entity
+from entrafed_lab.azure.graph.applications import Applications
+from entrafed_lab.azure.graph.errors import bad_request, no_segment, not_found, same_key
+from entrafed_lab.azure.graph.request import GraphRequest, Segment, Version
+from entrafed_lab.azure.graph.rules import Draft, Rules, check_pair
+from entrafed_lab.azure.objects import LIMIT, Application, Credential, find
+from entrafed_lab.azure.variants import ConcurrentWrites, SingleCredential, Variants
+from entrafed_lab.azure.world import World
+
+ByName = dict[str, Credential]
+"""Credentials by name, in the order they were made."""
+
+
+class Credentials:
+    """Everything under `/applications/{..}/federatedIdentityCredentials`."""
+
+    def __init__(self, *, world: World, applications: Applications, variants: Variants, url: str) -> None:
+        self._world = world
+        self._applications = applications
+        self._variants = variants
+        self._rules = Rules(variants)
+        self._url = url
+
+    async def answer(self, request: GraphRequest) -> Answer:
+        application, rest = self._applications.find(request)
+        key = _key(rest)
+        if request.method == "GET":
+            self._applications.check_read(request.caller, application)
+            return self._list(request, application) if key is None else self._get(request, application, key)
+        self._applications.check_write(request.caller, application)
+        match request.method, key:
+            case "POST", None:
+                return await self._create(request, application)
+            case "PATCH", str() if request.upsert:
+                return await self._upsert(request, application, rest[-1], key)
+            case "PATCH", str():
+                return await self._update(request, application, key)
+            case "DELETE", str():
+                return await self._delete(application, key)
+        raise Refused(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
+
+    def _list(self, request: GraphRequest, application: Application) -> Answer:
+        seen = application.history.at(self._world.replicas.directory())
+        documents = [_document(item, request.version) for item in seen.values()]
+        path = f"applications/{application.object_id}/federatedIdentityCredentials"
+        return listing(request, _context(application), documents, url=self._url, path=path)
+
+    def _get(self, request: GraphRequest, application: Application, key: str) -> Answer:
+        found = find(application.history.at(self._world.replicas.directory()).values(), key)
+        if found is None:
+            raise not_found(key)
+        document = _document(found, request.version)
+        if self._variants.single_credential is SingleCredential.WRAPPED:
+            return wrapped_entity(request.version, _context(application), document, request.options)
+        return entity(200, request.version, _context(application), document, request.options)
+
+    async def _create(self, request: GraphRequest, application: Application) -> Answer:
+        draft = self._rules.read(request.document(), request.version)
+        async with self._writing(application) as credentials:
+            created = self._add(application, draft, draft.name or "", credentials)
+        return self._created(request, application, created)
+
+    async def _upsert(self, request: GraphRequest, application: Application, segment: Segment, key: str) -> Answer:
+        if segment.key_name != "name":
+            raise bad_request("create-if-missing needs the alternate key 'name'.")
+        draft = self._rules.read(request.document(), request.version)
+        async with self._writing(application) as credentials:
+            if key in credentials:
+                self._change(draft, key, credentials)
+                return Answer(204)
+            created = self._add(application, draft, key, credentials)
+        return self._created(request, application, created)
+
+    async def _update(self, request: GraphRequest, application: Application, key: str) -> Answer:
+        draft = self._rules.read(request.document(), request.version)
+        async with self._writing(application) as credentials:
+            self._change(draft, _name_of(key, credentials), credentials)
+        return Answer(204)
+
+    async def _delete(self, application: Application, key: str) -> Answer:
+        async with self._writing(application) as credentials:
+            del credentials[_name_of(key, credentials)]
+        return Answer(204)
+
+    def _add(self, application: Application, draft: Draft, name: str, credentials: ByName) -> Credential:
+        credential = Credential(
+            id=application.new_id(name),
+            name=name,
+            issuer=draft.issuer or "",
+            subject=draft.subject,
+            audiences=draft.audiences or (),
+            description=draft.description,
+            expression=draft.expression,
+        )
+        if draft.name is not None and draft.name != name:
+            raise bad_request("Property 'name' does not agree with the key in the address.")
+        self._rules.check(credential)
+        if name in credentials:
+            raise same_key(f"FederatedIdentityCredential with name {name} already exists.")
+        check_pair(credential, _others(credentials, name))
+        if len(credentials) >= LIMIT:
+            limit = self._variants.graph_limit
+            raise Refused(limit.status, limit.code, limit.message)
+        credentials[name] = credential
+        return credential
+
+    def _change(self, draft: Draft, name: str, credentials: ByName) -> None:
+        if draft.name is not None and draft.name != name:
+            raise bad_request("Property 'name' of a federatedIdentityCredential cannot be changed.")
+        changed = draft.applied_to(credentials[name])
+        self._rules.check(changed)
+        check_pair(changed, _others(credentials, name))
+        credentials[name] = changed
+
+    def _created(self, request: GraphRequest, application: Application, credential: Credential) -> Answer:
+        document = _document(credential, request.version)
+        return entity(201, request.version, _context(application), document, request.options)
+
+    @asynccontextmanager
+    async def _writing(self, application: Application) -> AsyncIterator[ByName]:
+        """The credentials to work on; what is left in them is written when the block ends without an exception."""
+        variant = self._variants.concurrent_writes
+        if application.writes_in_flight and variant in {ConcurrentWrites.CONFLICT, ConcurrentWrites.UNAVAILABLE}:
+            status = 409 if variant is ConcurrentWrites.CONFLICT else 503
+            raise Refused(status, "Directory_ConcurrencyViolation", "Concurrent write of the same object. Retry later.")
+        application.writes_in_flight += 1
+        try:
+            before = dict(application.history.current)
+            await asyncio.sleep(self._world.delays.operation)
+            credentials = before if variant is ConcurrentWrites.LOST else dict(application.history.current)
+            untouched = dict(credentials)
+            yield credentials
+            if credentials != untouched:
+                application.history.write(credentials)
+        finally:
+            application.writes_in_flight -= 1
+
+
+def _key(rest: tuple[Segment, ...]) -> str | None:
+    """Id or name of the credential that the path names; None for the collection."""
+    if not rest or rest[0].name.lower() != "federatedidentitycredentials" or len(rest) > 2:
+        raise no_segment(rest[-1].name if rest else "")
+    if len(rest) == 2:
+        return rest[1].name
+    if rest[0].key_name not in {None, "name"}:
+        raise no_segment(f"federatedIdentityCredentials({rest[0].key_name}=..)")
+    return rest[0].key
+
+
+def _name_of(key: str, credentials: ByName) -> str:
+    found = find(credentials.values(), key)
+    if found is None:
+        raise not_found(key)
+    return found.name
+
+
+def _others(credentials: ByName, name: str) -> list[Credential]:
+    return [item for item in credentials.values() if item.name != name]
+
+
+def _context(application: Application) -> str:
+    return f"applications('{application.object_id}')/federatedIdentityCredentials"
+
+
+def _document(credential: Credential, version: Version) -> Entity:
+    document: dict[str, object] = {
+        "id": credential.id,
+        "name": credential.name,
+        "issuer": credential.issuer,
+        "subject": credential.subject,
+        "description": credential.description,
+        "audiences": list(credential.audiences),
+    }
+    if version is Version.BETA:
+        value = {"value": credential.expression, "languageVersion": 1}
+        document["claimsMatchingExpression"] = value if credential.expression else None
+    return document

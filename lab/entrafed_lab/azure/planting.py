@@ -1,0 +1,120 @@
+"""Turning a seed into a world."""
+
+from random import Random
+
+from entrafed_lab.azure.clouds import CLOUDS
+from entrafed_lab.azure.objects import Access, Application, Blob, Host, Identity, ServicePrincipal, Subscription, Tenant
+from entrafed_lab.azure.seed import Seed, stable_id
+from entrafed_lab.azure.timing import Clock, Delays
+from entrafed_lab.azure.world import NoSuchObject, World
+
+
+def planted(seed: Seed, *, clock: Clock, delays: Delays, random: Random) -> World:
+    """A world that holds what the seed says. `delays` are effective ones. Raises `NoSuchObject` for a bad reference."""
+    world = World(clock=clock, delays=delays, random=random)
+    world.policies.extend(seed.policies)
+    world.issuers.update(seed.issuers)
+    world.regions_without_credentials.update(region.lower() for region in seed.regions_without_credentials)
+    _Planter(world, seed).plant()
+    return world
+
+
+class _Planter:
+    """Turns a seed into the world's objects."""
+
+    def __init__(self, world: World, seed: Seed) -> None:
+        self._world = world
+        self._seed = seed
+
+    def plant(self) -> None:
+        self._tenants()
+        self._applications()
+        self._service_principals()
+        self._subscriptions()
+        self._hosts_and_blobs()
+
+    def _tenant_id(self, name: str) -> str:
+        tenant = self._world.tenant(name)
+        if tenant is None:
+            raise NoSuchObject(f"the seed names a tenant {name} that it does not have")
+        return tenant.id
+
+    def _tenants(self) -> None:
+        for item in self._seed.tenants:
+            self._world.tenants[item.id.lower()] = Tenant(
+                item.id.lower(), item.name, item.domain, CLOUDS[item.cloud], item.federation_disabled,
+                item.allowed_issuers,
+            )  # fmt: skip
+
+    def _applications(self) -> None:
+        for item in self._seed.applications:
+            application = Application(
+                tenant_id=self._tenant_id(item.tenant),
+                name=item.name,
+                app_id=item.app_id.lower() or stable_id("appId", item.name),
+                object_id=item.object_id.lower() or stable_id("objectId", item.name),
+                unique_name=item.unique_name,
+                multi_tenant=item.multi_tenant,
+                secrets=item.secrets,
+                credentials=item.credentials,
+                clock=self._world.clock,
+                keep=self._world.keep,
+            )
+            self._world.applications[application.object_id] = application
+        if self._seed.operator is not None:
+            self._world.operator = self._world.application(self._seed.operator)
+
+    def _service_principals(self) -> None:
+        for item in self._seed.service_principals:
+            application = self._world.application(item.application)
+            tenant_id = self._tenant_id(item.tenant)
+            self._world.service_principals[tenant_id, application.app_id] = ServicePrincipal(
+                tenant_id,
+                item.object_id.lower() or stable_id("servicePrincipal", item.tenant, item.application),
+                application.app_id,
+                application.name,
+                set(item.app_roles),
+            )
+        for seeded in self._seed.applications:
+            owners = {self._principal_id(owner) for owner in seeded.owners}
+            self._world.application(seeded.name).owners = owners
+
+    def _principal_id(self, key: str) -> str:
+        for item in self._world.service_principals.values():
+            if key in (item.object_id, item.name):
+                return item.object_id
+        raise NoSuchObject(f"the seed names a principal {key} that it does not have")
+
+    def _subscriptions(self) -> None:
+        for item in self._seed.subscriptions:
+            groups = {group.name: group.location for group in item.resource_groups}
+            self._world.subscriptions[item.id.lower()] = Subscription(
+                item.id.lower(), self._tenant_id(item.tenant), groups, item.registered
+            )
+        for identity in self._seed.identities:
+            self._world.keep_identity(
+                Identity(
+                    resource_id=identity.resource_id,
+                    tenant_id=self._world.subscriptions[identity.resource_id.split("/")[2].lower()].tenant_id,
+                    client_id=identity.client_id.lower() or stable_id("clientId", identity.resource_id),
+                    principal_id=identity.principal_id.lower() or stable_id("principalId", identity.resource_id),
+                    location=identity.location,
+                    credentials=identity.credentials,
+                    clock=self._world.clock,
+                    keep=self._world.keep,
+                )
+            )
+        for access in self._seed.access:
+            self._world.access.append(
+                Access(self._principal_id(access.principal), access.scope.lower(), access.actions)
+            )
+
+    def _hosts_and_blobs(self) -> None:
+        for host in self._seed.hosts:
+            self._world.hosts[host.id] = Host(host.id, host.kind, host.resource_id, {})
+            for identity in host.identities:
+                self._world.attach(host.id, identity)
+        for blob in self._seed.blobs:
+            self._world.blobs[blob.account, blob.container, blob.name] = Blob(
+                blob.account, blob.container, blob.name, blob.content.encode(), self._tenant_id(blob.tenant)
+            )

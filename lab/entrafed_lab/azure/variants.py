@@ -1,0 +1,113 @@
+"""What Microsoft's documents leave open, as choices: a client is right only when it works with each of them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One way to say no: an HTTP status, an error code, a message."""
+
+    status: int
+    code: str
+    message: str
+
+
+class ConcurrentWrites(StrEnum):
+    """What two overlapping writes to the credentials of one application lead to."""
+
+    CONFLICT = "409 Directory_ConcurrencyViolation"
+    UNAVAILABLE = "503 Directory_ConcurrencyViolation"
+    LOST = "both succeed, one is lost"
+    SERIALIZED = "both succeed, both last"
+
+
+class NoMatch(StrEnum):
+    """How the token endpoint says that no credential matches."""
+
+    SPECIFIC = "70025, 700211, 700212, 700213"
+    GENERIC = "70021"
+
+
+class OwnedByReads(StrEnum):
+    """Which applications a caller with Application.ReadWrite.OwnedBy can read."""
+
+    OWNED = "those it owns"
+    ALL = "all of the tenant"
+
+
+class GitHubExpressions(StrEnum):
+    """Whether a flexible credential for GitHub has to pin the repository or its owner by id."""
+
+    NEED_IDS = "repository_id or repository_owner_id required"
+    ANY = "any claim will do"
+
+
+class Acceptance(StrEnum):
+    """Whether something is taken or refused when it is written."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+class YoungIdentity(StrEnum):
+    """How ARM refuses a credential for an identity that is not replicated yet."""
+
+    GRAPH_NOT_FOUND = "NotFound"
+    PARENT_NOT_FOUND = "ParentResourceNotFound"
+
+
+class ExchangeAudience(StrEnum):
+    """What `aud` of a managed identity's token for the exchange resource is."""
+
+    GUID = "the application id of the exchange resource"
+    URI = "api://AzureADTokenExchange"
+
+
+class SingleCredential(StrEnum):
+    """How Graph wraps one credential: the reference shows an object, one sample of it a `value` around it."""
+
+    PLAIN = "plain"
+    WRAPPED = "wrapped"
+
+
+class UnknownParameter(StrEnum):
+    """What IMDS does with a query parameter that it does not know, such as `resource_id`."""
+
+    IGNORED = "ignored"
+    REFUSED = "refused"
+
+
+GRAPH_LIMITS = (
+    Refusal(403, "Directory_QuotaExceeded", "The object quota has been exceeded for federatedIdentityCredentials."),
+    Refusal(400, "Request_BadRequest", "Too many federatedIdentityCredentials: an application can have at most 20."),
+    Refusal(400, "Directory_QuotaExceeded", "The maximum number of federatedIdentityCredentials, 20, is exceeded."),
+    Refusal(409, "Directory_QuotaExceeded", "The maximum number of federatedIdentityCredentials, 20, is exceeded."),
+)
+"""Plausible answers to the 21st credential of an application; the true one stands in no document."""
+
+ARM_LIMITS = (
+    Refusal(400, "BadRequest", "Too many Federated Identity Credentials for the managed identity. Maximum: 20."),
+    Refusal(409, "Conflict", "Too many Federated Identity Credentials for the managed identity. Maximum: 20."),
+    Refusal(403, "QuotaExceeded", "The managed identity has reached its limit of 20 Federated Identity Credentials."),
+)
+"""Plausible answers to the 21st credential of a user-assigned identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variants:
+    """One reading of everything that is uncertain. The defaults are the likeliest."""
+
+    graph_limit: Refusal = GRAPH_LIMITS[0]
+    arm_limit: Refusal = ARM_LIMITS[0]
+    concurrent_writes: ConcurrentWrites = ConcurrentWrites.CONFLICT
+    no_match: NoMatch = NoMatch.SPECIFIC
+    owned_by_reads: OwnedByReads = OwnedByReads.OWNED
+    single_credential: SingleCredential = SingleCredential.PLAIN
+    github_expressions: GitHubExpressions = GitHubExpressions.NEED_IDS
+    expressions_on_v1: Acceptance = Acceptance.REFUSED
+    expressions_on_identities: Acceptance = Acceptance.REFUSED
+    entra_issuer_on_identities: Acceptance = Acceptance.ACCEPTED
+    young_identity: YoungIdentity = YoungIdentity.GRAPH_NOT_FOUND
+    exchange_audience: ExchangeAudience = ExchangeAudience.GUID
+    imds_parameters: UnknownParameter = UnknownParameter.IGNORED

@@ -1,0 +1,178 @@
+"""The state of the simulated Azure: synchronous, typed, and open to what others do behind the operator's back."""
+
+from collections.abc import Sequence
+from random import Random
+
+from entrafed_lab.azure.history import Replicas
+from entrafed_lab.azure.objects import (
+    Access,
+    Application,
+    Blob,
+    CredentialHolder,
+    Host,
+    Identity,
+    Lock,
+    ServicePrincipal,
+    Subscription,
+    Tenant,
+)
+from entrafed_lab.azure.seed import PolicySeed, stable_id
+from entrafed_lab.azure.timing import Clock, Delays
+
+
+class NoSuchObject(KeyError):
+    """The world holds nothing under this name."""
+
+
+class World:
+    """Everything that exists in all tenants and subscriptions."""
+
+    def __init__(self, *, clock: Clock, delays: Delays, random: Random) -> None:
+        self.clock = clock
+        self.delays = delays
+        self.replicas = Replicas(delays=delays, clock=clock, random=random)
+        self.keep = 2 * max(delays.replica_lag, delays.propagation)
+        self.tenants: dict[str, Tenant] = {}
+        self.applications: dict[str, Application] = {}
+        self.service_principals: dict[tuple[str, str], ServicePrincipal] = {}
+        self.subscriptions: dict[str, Subscription] = {}
+        self.identities: dict[str, Identity] = {}
+        self.hosts: dict[str, Host] = {}
+        self.access: list[Access] = []
+        self.locks: list[Lock] = []
+        self.policies: list[PolicySeed] = []
+        self.blobs: dict[tuple[str, str, str], Blob] = {}
+        self.issuers: set[str] = set()
+        self.regions_without_credentials: set[str] = set()
+        self.operator: Application | None = None
+        self._made = 0
+
+    # Looking things up
+
+    def tenant(self, key: str) -> Tenant | None:
+        """The tenant with this id, domain or name."""
+        key = key.lower()
+        return next((t for t in self.tenants.values() if key in (t.id, t.domain.lower(), t.name.lower())), None)
+
+    def application(self, key: str) -> Application:
+        """The application with this object id, app id, unique name or display name; raises `NoSuchObject`."""
+        found = self.applications.get(key.lower())
+        if found is not None:
+            return found
+        for item in self.applications.values():
+            if key.lower() == item.app_id or key in (item.unique_name, item.name):
+                return item
+        raise NoSuchObject(key)
+
+    def identity(self, key: str) -> Identity:
+        """The identity with this resource id, client id, principal id or name; raises `NoSuchObject`."""
+        found = self.identities.get(key.lower())
+        if found is not None:
+            return found
+        for item in self.identities.values():
+            if key in (item.client_id, item.principal_id, item.name):
+                return item
+        raise NoSuchObject(key)
+
+    def holder(self, key: str) -> CredentialHolder:
+        """The application or identity under any of its names; raises `NoSuchObject`."""
+        try:
+            return self.application(key)
+        except NoSuchObject:
+            return self.identity(key)
+
+    def service_principal(self, tenant_id: str, app_id: str) -> ServicePrincipal | None:
+        return self.service_principals.get((tenant_id, app_id.lower()))
+
+    # What others do
+
+    def new_id(self, *parts: str) -> str:
+        """A GUID that no other object has; the same in every run of the same steps."""
+        self._made += 1
+        return stable_id(*parts, str(self._made))
+
+    def create_application(
+        self, name: str, *, tenant_id: str, owners: Sequence[str] = (), unique_name: str | None = None
+    ) -> Application:
+        """Register an application; `owners` are object ids of service principals."""
+        application = Application(
+            tenant_id=tenant_id,
+            name=name,
+            app_id=self.new_id("appId", name),
+            object_id=self.new_id("objectId", name),
+            unique_name=unique_name,
+            owners=owners,
+            clock=self.clock,
+            keep=self.keep,
+            created=self.clock(),
+        )
+        self.applications[application.object_id] = application
+        return application
+
+    def delete_application(self, key: str) -> Application:
+        """Remove an application and its service principals everywhere."""
+        application = self.applications.pop(self.application(key).object_id)
+        for place in [place for place in self.service_principals if place[1] == application.app_id]:
+            del self.service_principals[place]
+        return application
+
+    def create_service_principal(self, tenant_id: str, application: Application) -> ServicePrincipal:
+        principal = ServicePrincipal(
+            tenant_id,
+            self.new_id("servicePrincipal", tenant_id, application.app_id),
+            application.app_id,
+            application.name,
+            created=self.clock(),
+        )
+        self.service_principals[tenant_id, application.app_id] = principal
+        return principal
+
+    def create_identity(self, resource_id: str, *, location: str = "westeurope") -> Identity:
+        """Make a user-assigned identity; its client id and principal id are new each time."""
+        subscription = self.subscriptions[resource_id.split("/")[2].lower()]
+        identity = Identity(
+            resource_id=resource_id,
+            tenant_id=subscription.tenant_id,
+            client_id=self.new_id("clientId", resource_id.lower()),
+            principal_id=self.new_id("principalId", resource_id.lower()),
+            location=location,
+            clock=self.clock,
+            keep=self.keep,
+            created=self.clock(),
+        )
+        self.keep_identity(identity)
+        return identity
+
+    def keep_identity(self, identity: Identity) -> None:
+        """Put an identity and the service principal that it has in its tenant into the world."""
+        self.identities[identity.resource_id.lower()] = identity
+        self.service_principals[identity.tenant_id, identity.client_id] = ServicePrincipal(
+            identity.tenant_id, identity.principal_id, identity.client_id, identity.name, managed_identity=True,
+            created=identity.created,
+        )  # fmt: skip
+
+    def delete_identity(self, key: str) -> Identity:
+        """Remove an identity with its credentials. Hosts keep it attached, as a dead reference."""
+        identity = self.identities.pop(self.identity(key).resource_id.lower())
+        self.service_principals.pop((identity.tenant_id, identity.client_id), None)
+        return identity
+
+    def recreate_identity(self, key: str) -> Identity:
+        """Delete an identity and make it again under the same name: another client id, another principal id."""
+        old = self.delete_identity(key)
+        return self.create_identity(old.resource_id, location=old.location)
+
+    def attach(self, host_id: str, key: str) -> None:
+        """Assign an identity to a host."""
+        identity = self.identity(key)
+        self.hosts[host_id].attached[identity.resource_id.lower()] = identity.principal_id
+
+    def detach(self, host_id: str, key: str) -> None:
+        """Take an identity off a host; nothing happens when it was not there."""
+        self.hosts[host_id].attached.pop(self.identity(key).resource_id.lower(), None)
+
+    def lock(self, scope: str, level: str = "ReadOnly") -> Lock:
+        """Put a management lock on a scope; remove it with `world.locks.remove`."""
+        lock = Lock(scope.lower(), level)
+        self.locks.append(lock)
+        return lock

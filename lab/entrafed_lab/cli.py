@@ -1,0 +1,166 @@
+"""The command `entrafed-lab`."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from .controlplane.binaries import ProgramStore
+from .controlplane.errors import LabError
+from .controlplane.progress import Reporter, reporter_on
+from .detached import start_detached
+from .lab import Lab, Parts, Wish
+from .workspace import State, Workspace
+
+NOT_RUNNING = 3  # exit code of `status`, as of an init script's
+INTERRUPTED = 130  # what shells give for SIGINT
+
+app = typer.Typer(
+    name="entrafed-lab",
+    help="A real Kubernetes control plane and a simulated Azure on this machine: no cluster, no cloud account.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+answers = Console()
+messages = Console(stderr=True)
+
+Directory = Annotated[Path, typer.Option("--dir", help="Folder of the lab.", file_okay=False)]
+
+
+class Output(StrEnum):
+    """Formats of an answer."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+UP_EXAMPLES = """
+**Examples**
+
+- `entrafed-lab up --crds crds --chart charts/entrafed` then, in another shell, `eval "$(entrafed-lab env)"`
+- `entrafed-lab up --detach` starts it in the background; `entrafed-lab down` ends it
+- `entrafed-lab up --kubeconfig ~/.kube/config` uses your own cluster instead of starting one
+- `KUBEBUILDER_ASSETS=/usr/local/kubebuilder/bin entrafed-lab up` uses programs that you have
+"""
+
+
+@app.command(epilog=UP_EXAMPLES)
+def up(  # noqa: PLR0917 - typer makes an option of each; nobody calls it by position
+    directory: Directory = Path(".lab"),
+    chart: Annotated[
+        Path | None, typer.Option(help="The operator's chart: gives the operator's account exactly the chart's rights.")
+    ] = None,
+    crds: Annotated[Path | None, typer.Option(help="Folder of CRDs to install.", exists=True)] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="Use this cluster instead of starting one.", exists=True, dir_okay=False)
+    ] = None,
+    seed: Annotated[
+        Path | None, typer.Option(help="What the simulated Azure holds at first (YAML).", exists=True)
+    ] = None,
+    kubernetes_only: Annotated[bool, typer.Option("--kubernetes-only", help="Do not simulate Azure.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when it is ready, and let it run.")] = False,
+) -> None:
+    """Start the lab, and stay until Ctrl-C or `entrafed-lab down`."""
+    report = reporter_on(messages)
+    parts = Parts.KUBERNETES_ONLY if kubernetes_only else Parts.BOTH
+    wish = Wish(directory, chart=chart, crds=crds, kubeconfig=kubeconfig, seed=seed, parts=parts)
+    if detach:
+        pid = asyncio.run(start_detached(wish, report))
+        report.say(f"the lab runs in the background (process {pid}); `entrafed-lab down --dir {directory}` ends it")
+        return
+    raise typer.Exit(asyncio.run(_serve(wish, report)))
+
+
+@app.command(epilog="**Example**: `entrafed-lab down --dir .lab`")
+def down(directory: Directory = Path(".lab")) -> None:
+    """End the lab of a folder, and wait until everything of it is gone."""
+    stopped = asyncio.run(Workspace(directory).stop())
+    reporter_on(messages).say("the lab has ended" if stopped else f"no lab runs in {directory}")
+
+
+@app.command(epilog="**Example**: `entrafed-lab status -o json | jq -r .issuer`. Exit code 3 means: not running.")
+def status(
+    directory: Directory = Path(".lab"),
+    output: Annotated[Output, typer.Option("--output", "-o", help="text or json")] = Output.TEXT,
+) -> None:
+    """Say whether the lab runs, and where its parts are."""
+    files = Workspace(directory)
+    running = files.running()
+    told: dict[str, object] = {"directory": str(files.directory), "state": State.STOPPED.value}
+    if running is not None:
+        told |= asdict(running) | {"kubeconfig": str(files.kubeconfig), "azure": str(files.azure_json)}
+    if output is Output.JSON:
+        answers.print_json(json.dumps(told))
+    else:
+        for name, value in told.items():
+            answers.print(f"{name:<11} {value}", highlight=False, markup=False, soft_wrap=True)
+    if running is None:
+        raise typer.Exit(NOT_RUNNING)
+
+
+@app.command(epilog='**Example**: `eval "$(entrafed-lab env)"`, then `kubectl get mif -A`')
+def env(directory: Directory = Path(".lab")) -> None:
+    """Print the shell exports that point kubectl and the Azure SDKs at the lab."""
+    try:
+        exports = Workspace(directory).env.read_text()
+    except FileNotFoundError:
+        raise LabError(f"{directory} holds no lab yet: start one with `entrafed-lab up`") from None
+    answers.out(exports, end="", highlight=False)
+
+
+@app.command(epilog="**Example**: `entrafed-lab build` before the tests, which have a time limit each.")
+def build() -> None:
+    """Have the control plane's programs ready: found, or built once (about 8 minutes on 2 cores)."""
+    found = asyncio.run(ProgramStore(report=reporter_on(messages)).control_plane())
+    for path in (found.etcd, found.kube_apiserver, found.kube_controller_manager, found.kubectl):
+        answers.print(str(path), highlight=False, markup=False, soft_wrap=True)
+
+
+async def _serve(wish: Wish, report: Reporter) -> int:
+    """Run the lab until a signal, and give the exit code: 0 for a lab that was ready, 130 for one still starting.
+
+    A second signal changes nothing: what runs is being ended already.
+    """
+    ready, signalled = asyncio.Event(), asyncio.Event()
+    serving = asyncio.create_task(_run(wish, report, ready))
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if not signalled.is_set():
+            signalled.set()
+            serving.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop)
+    try:
+        await serving
+    except asyncio.CancelledError:
+        report.say("the lab has ended")
+    return 0 if ready.is_set() else INTERRUPTED
+
+
+async def _run(wish: Wish, report: Reporter, ready: asyncio.Event) -> None:
+    async with Lab(wish, report) as lab:
+        report.say(f'the lab is ready; in another shell: eval "$(entrafed-lab env --dir {wish.directory})"')
+        ready.set()
+        await lab.watch()
+
+
+def main() -> None:
+    """Run the command; what goes wrong is told in words, with the traceback only after ENTRAFED_LAB_DEBUG=1."""
+    try:
+        app(prog_name="entrafed-lab")
+    except (LabError, OSError) as error:
+        if os.environ.get("ENTRAFED_LAB_DEBUG"):
+            raise
+        messages.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(1)

@@ -1,0 +1,58 @@
+"""A lab that outlives the shell command which started it."""
+
+import asyncio
+import subprocess
+import sys
+
+from .controlplane.component import tail
+from .controlplane.errors import NotReady
+from .controlplane.progress import Reporter
+from .lab import Parts, Wish
+from .workspace import State, Workspace
+
+START_WITHIN = 3600.0  # seconds; the first start may build the control plane
+POLL = 0.2  # seconds
+
+
+def arguments_of(wish: Wish) -> list[str]:
+    """The options of `up` that say the same as `wish`."""
+    options = {
+        "--dir": wish.directory,
+        "--chart": wish.chart,
+        "--crds": wish.crds,
+        "--kubeconfig": wish.kubeconfig,
+        "--seed": wish.seed,
+    }
+    named = [text for name, path in options.items() if path is not None for text in (name, str(path))]
+    return named + (["--kubernetes-only"] if wish.parts is Parts.KUBERNETES_ONLY else [])
+
+
+async def start_detached(wish: Wish, report: Reporter) -> int:
+    """Start the lab in a session of its own; its process id, once it is ready. Raises `NotReady` if it ends before."""
+    files = Workspace(wish.directory)
+    process = _spawn(wish, files)
+    log = files.logs / "up.log"
+    for _ in range(int(START_WITHIN / POLL)):
+        running = files.running()
+        if running is not None and running.pid == process.pid and running.state is State.READY:
+            return process.pid
+        if process.poll() is not None:
+            raise NotReady(f"the lab ended with code {process.returncode} while starting", detail=tail(log))
+        last = tail(log, 1)
+        if last:
+            report.doing(last)
+        await asyncio.sleep(POLL)
+    process.terminate()
+    raise NotReady(f"the lab was not ready after {START_WITHIN:.0f} s; its log is {log}", detail=tail(log))
+
+
+def _spawn(wish: Wish, files: Workspace) -> "subprocess.Popen[bytes]":
+    files.logs.mkdir(parents=True, exist_ok=True)
+    with (files.logs / "up.log").open("wb") as log:
+        return subprocess.Popen(  # noqa: S603 - this very command, no shell
+            [sys.executable, "-m", "entrafed_lab", "up", *arguments_of(wish)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
