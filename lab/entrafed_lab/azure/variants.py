@@ -111,3 +111,5 @@ class Variants:
     young_identity: YoungIdentity = YoungIdentity.GRAPH_NOT_FOUND
     exchange_audience: ExchangeAudience = ExchangeAudience.GUID
     imds_parameters: UnknownParameter = UnknownParameter.IGNORED
+    page: int = 100
+    """Objects on one page of a list when the client does not say how many."""

@@ -1,0 +1,63 @@
+"""What answers under https://management.azure.com: who calls, what it costs, where it goes."""
+
+from dataclasses import replace
+from uuid import uuid4
+
+from entrafed_lab.azure.arm.admission import Admission
+from entrafed_lab.azure.arm.budgets import Budgets
+from entrafed_lab.azure.arm.credentials import Credentials
+from entrafed_lab.azure.arm.errors import arm_error
+from entrafed_lab.azure.arm.identities import Identities
+from entrafed_lab.azure.arm.request import NAMESPACE, ArmRequest, Kind, read_request
+from entrafed_lab.azure.exchange import Answer, Call, Refused, ServiceName, json_answer
+from entrafed_lab.azure.throttling import Throttle
+from entrafed_lab.azure.variants import Variants
+from entrafed_lab.azure.world import World
+
+
+class Arm:
+    """The service."""
+
+    name = ServiceName.ARM
+
+    def __init__(self, *, world: World, variants: Variants, throttle: Throttle, url: str) -> None:
+        self._world = world
+        self._admission = Admission(world)
+        self._budgets = Budgets(throttle)
+        self._identities = Identities(world=world, variants=variants, url=url)
+        self._credentials = Credentials(
+            world=world, identities=self._identities, budgets=self._budgets, variants=variants, url=url
+        )
+
+    def error(self, status: int, code: str, message: str) -> Answer:
+        return arm_error(status, code, message)
+
+    async def answer(self, call: Call) -> Answer:
+        headers = {"x-ms-request-id": str(uuid4()), "x-ms-correlation-request-id": str(uuid4())}
+        try:
+            request = read_request(call)
+            headers |= self._budgets.take_bucket(request)
+            self._admission.check(request)
+            answer = await self._routed(request)
+        except Refused as refused:
+            answer = arm_error(refused.status, refused.code, refused.message, refused.headers)
+        return replace(answer, headers={**headers, **answer.headers})
+
+    async def _routed(self, request: ArmRequest) -> Answer:
+        match request.kind:
+            case Kind.PROVIDER:
+                return self._provider(request)
+            case Kind.IDENTITY:
+                self._budgets.take_provider(request)
+                return await self._identities.answer(request)
+            case Kind.CREDENTIAL:
+                return await self._credentials.answer(request)
+
+    def _provider(self, request: ArmRequest) -> Answer:
+        """Whether the subscription is registered to use managed identities; a POST registers it at once."""
+        subscription = self._world.subscriptions[request.subscription_id]
+        if request.method == "POST":
+            subscription.registered = True
+        state = "Registered" if subscription.registered else "NotRegistered"
+        document = {"id": f"{request.root}/providers/{NAMESPACE}", "namespace": NAMESPACE, "registrationState": state}
+        return json_answer(200, document)
