@@ -16,6 +16,8 @@ class ServiceName(StrEnum):
     BLOB = "blob"
     IMDS = "imds"
     APP_SERVICE = "appservice"
+    ADMIN = "admin"
+    """Not of Azure: how other processes change the simulation."""
 
 
 class TokenProblem(StrEnum):

@@ -8,22 +8,22 @@ from dataclasses import dataclass
 
 from entrafed_lab.azure.exchange import Call, ServiceName
 
+Notify = Callable[[Call], None]
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to requests that match all of `service`, `method` and `path_regex` (searched in path?query).
+    """What happens to requests that match all of `services`, `methods` and `path_regex` (searched in path?query).
 
     The first `skip` matching requests pass; the next `times` (None: all) are hit. A fault can combine `latency`
     (seconds) with one of: `status` (the request is not handled; `body` replaces the error document), `refuse` (not
     handled, connection closed), `hang` (not handled, no answer until the fault is removed) and `lose_answer` (handled
-    to the end, connection closed). `notify` is called when the fault strikes: before the request is handled, or,
-    with `lose_answer`, after.
+    to the end, connection closed).
     """
 
-    service: ServiceName | str | tuple[ServiceName | str, ...] = ()
-    method: str | tuple[str, ...] = ()
+    services: tuple[ServiceName, ...] = ()
+    methods: tuple[str, ...] = ()
     path_regex: str = ""
     status: int | None = None
     code: str = "ServiceUnavailable"
@@ -36,21 +36,19 @@ class Fault:
     hang: bool = False
     times: int | None = None
     skip: int = 0
-    notify: Callable[[Call], None] | None = None
 
 
 class FaultHandle:
     """A fault in force. `hits` counts the requests that met it."""
 
-    def __init__(self, number: int, fault: Fault, remove: "Callable[[FaultHandle], None]") -> None:
+    def __init__(self, number: int, fault: Fault, *, notify: Notify, remove: "Callable[[FaultHandle], None]") -> None:
         self.id = number
         self.fault = fault
+        self.notify = notify
         self.hits = 0
         self._seen = 0
         self._remove = remove
         self._removed = asyncio.Event()
-        self._services = _several(fault.service)
-        self._methods = _several(fault.method)
         self._path = re.compile(fault.path_regex)
 
     def strikes(self, call: Call) -> bool:
@@ -72,16 +70,11 @@ class FaultHandle:
         await self._removed.wait()
 
     def _matches(self, call: Call) -> bool:
-        if self._services and call.service not in self._services:
+        if self.fault.services and call.service not in self.fault.services:
             return False
-        if self._methods and call.method not in self._methods:
+        if self.fault.methods and call.method not in self.fault.methods:
             return False
         return self._path.search(call.target) is not None
-
-
-def _several(value: str | tuple[str, ...]) -> frozenset[str]:
-    values = (value,) if isinstance(value, str) else value
-    return frozenset(str(item) for item in values)
 
 
 class Faults:
@@ -91,8 +84,9 @@ class Faults:
         self._handles: list[FaultHandle] = []
         self._numbers = itertools.count(1)
 
-    def add(self, fault: Fault) -> FaultHandle:
-        handle = FaultHandle(next(self._numbers), fault, self._forget)
+    def add(self, fault: Fault, *, notify: Notify = lambda _: None) -> FaultHandle:
+        """`notify` is called when it strikes: before the request is handled, or, with `lose_answer`, after."""
+        handle = FaultHandle(next(self._numbers), fault, notify=notify, remove=self._forget)
         self._handles.append(handle)
         return handle
 

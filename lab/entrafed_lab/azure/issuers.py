@@ -34,11 +34,6 @@ class IssuerKeys:
         self._session: aiohttp.ClientSession | None = None
         self._cached: dict[str, tuple[float, PublicKeys]] = {}
 
-    def renew(self, world: World) -> None:
-        """Start over with another world."""
-        self._world = world
-        self._cached.clear()
-
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()

@@ -32,11 +32,11 @@ class Credential:
 class CredentialHolder:
     """An application or a user-assigned identity: what carries federated identity credentials, by name."""
 
-    def __init__(self, scope: str, seeds: Iterable[CredentialSeed], *, clock: Clock, keep: float) -> None:
+    def __init__(self, scope: str, seeds: Iterable[CredentialSeed], *, clock: Clock) -> None:
         self._scope = scope
         self._made = 0
         by_name = {seed.name: self._from_seed(seed) for seed in seeds}
-        self.history: History[dict[str, Credential]] = History(by_name, clock=clock, keep=keep)
+        self.history: History[dict[str, Credential]] = History(by_name, clock=clock)
         self.writes_in_flight = 0
 
     @property
@@ -135,7 +135,6 @@ class Application(CredentialHolder):
         app_id: str,
         object_id: str,
         clock: Clock,
-        keep: float,
         unique_name: str | None = None,
         multi_tenant: bool = False,
         owners: Iterable[str] = (),
@@ -143,7 +142,7 @@ class Application(CredentialHolder):
         credentials: Iterable[CredentialSeed] = (),
         created: float = ALWAYS,
     ) -> None:
-        super().__init__(object_id, credentials, clock=clock, keep=keep)
+        super().__init__(object_id, credentials, clock=clock)
         self.tenant_id = tenant_id
         self.name = name
         self.app_id = app_id
@@ -182,11 +181,10 @@ class Identity(CredentialHolder):
         principal_id: str,
         location: str,
         clock: Clock,
-        keep: float,
         credentials: Iterable[CredentialSeed] = (),
         created: float = ALWAYS,
     ) -> None:
-        super().__init__(principal_id, credentials, clock=clock, keep=keep)
+        super().__init__(principal_id, credentials, clock=clock)
         parts = resource_id.split("/")
         self.resource_id = resource_id
         self.subscription_id = parts[2]

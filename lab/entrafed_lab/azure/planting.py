@@ -58,7 +58,6 @@ class _Planter:
                 secrets=item.secrets,
                 credentials=item.credentials,
                 clock=self._world.clock,
-                keep=self._world.keep,
             )
             self._world.applications[application.object_id] = application
         if self._seed.operator is not None:
@@ -101,7 +100,6 @@ class _Planter:
                     location=identity.location,
                     credentials=identity.credentials,
                     clock=self._world.clock,
-                    keep=self._world.keep,
                 )
             )
         for access in self._seed.access:

@@ -35,7 +35,7 @@ class Reception:
             answer = await self._service.answer(call) if decided is None else decided
             status = answer.status
             if struck is not None and struck.fault.lose_answer:
-                _notify(struck.fault, call)
+                struck.notify(call)
                 raise ConnectionDropped
             answered = True
             return answer
@@ -58,15 +58,10 @@ async def _precede(struck: FaultHandle, call: Call) -> None:
     """What a fault does before the request is handled."""
     fault = struck.fault
     if not fault.lose_answer:
-        _notify(fault, call)
+        struck.notify(call)
     if fault.latency:
         await asyncio.sleep(fault.latency)
     if fault.hang:
         await struck.removed()
     if fault.hang or fault.refuse:
         raise ConnectionDropped
-
-
-def _notify(fault: Fault, call: Call) -> None:
-    if fault.notify is not None:
-        fault.notify(call)

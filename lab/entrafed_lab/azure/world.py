@@ -30,8 +30,8 @@ class World:
     def __init__(self, *, clock: Clock, delays: Delays, random: Random) -> None:
         self.clock = clock
         self.delays = delays
-        self.replicas = Replicas(delays=delays, clock=clock, random=random)
-        self.keep = 2 * max(delays.replica_lag, delays.propagation)
+        """Effective ones; may be replaced while requests are served."""
+        self.replicas = Replicas(delays=lambda: self.delays, clock=clock, random=random)
         self.tenants: dict[str, Tenant] = {}
         self.applications: dict[str, Application] = {}
         self.service_principals: dict[tuple[str, str], ServicePrincipal] = {}
@@ -103,7 +103,6 @@ class World:
             unique_name=unique_name,
             owners=owners,
             clock=self.clock,
-            keep=self.keep,
             created=self.clock(),
         )
         self.applications[application.object_id] = application
@@ -137,7 +136,6 @@ class World:
             principal_id=self.new_id("principalId", resource_id.lower()),
             location=location,
             clock=self.clock,
-            keep=self.keep,
             created=self.clock(),
         )
         self.keep_identity(identity)
