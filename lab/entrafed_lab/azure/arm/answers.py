@@ -1,5 +1,6 @@
 """Shapes of Resource Manager's lists."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from entrafed_lab.azure.arm.errors import bad_request
@@ -9,15 +10,22 @@ from entrafed_lab.azure.exchange import Answer, json_answer
 Resource = Mapping[str, object]
 
 
-def listing(request: ArmRequest, resources: Sequence[Resource], *, url: str, page: int) -> Answer:
-    """A page of at most `$top` (else `page`) resources, with the absolute link to the next one."""
-    size = whole_number("$top", request.query.get("$top")) or page
-    token = request.query.get("$skiptoken", "X'0'")
-    if not (token.startswith("X'") and token.endswith("'") and token[2:-1].isdigit()):
-        raise bad_request(f"The skip token '{token}' is invalid.")
-    start = int(token[2:-1])
-    answer: dict[str, object] = {"value": resources[start : start + size]}
-    if start + size < len(resources):
-        link = f"{url}{request.path}?api-version={request.api_version}&$top={size}&$skiptoken=X'{start + size}'"
-        answer["nextLink"] = link
-    return json_answer(200, answer)
+class Pages:
+    """Lists. `url` makes the absolute links to further pages, of `size` resources when the client does not say."""
+
+    def __init__(self, *, url: str, size: int) -> None:
+        self._url = url
+        self._size = size
+
+    def page(self, request: ArmRequest, resources: Sequence[Resource]) -> Answer:
+        """The page that a request asks for."""
+        size = whole_number("$top", request.query.get("$top")) or self._size
+        token = request.query.get("$skiptoken", "X'0'")
+        if re.fullmatch(r"X'\d+'", token) is None:
+            raise bad_request(f"The skip token '{token}' is invalid.")
+        start = int(token[2:-1])
+        answer: dict[str, object] = {"value": resources[start : start + size]}
+        if start + size < len(resources):
+            query = f"api-version={request.api_version}&$top={size}&$skiptoken=X'{start + size}'"
+            answer["nextLink"] = f"{self._url}{request.path}?{query}"
+        return json_answer(200, answer)

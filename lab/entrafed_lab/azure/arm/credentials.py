@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from entrafed_lab.azure.arm.answers import Resource, listing
+from entrafed_lab.azure.arm.answers import Pages, Resource
 from entrafed_lab.azure.arm.budgets import Budgets
 from entrafed_lab.azure.arm.errors import not_found
 from entrafed_lab.azure.arm.identities import Identities, id_of, region
@@ -22,13 +22,15 @@ from entrafed_lab.azure.world import World
 class Credentials:
     """Everything under `/userAssignedIdentities/{..}/federatedIdentityCredentials`."""
 
-    def __init__(self, *, world: World, identities: Identities, budgets: Budgets, variants: Variants, url: str) -> None:
+    def __init__(
+        self, *, world: World, identities: Identities, budgets: Budgets, variants: Variants, pages: Pages
+    ) -> None:
         self._world = world
         self._identities = identities
         self._budgets = budgets
         self._variants = variants
         self._rules = Rules(variants)
-        self._url = url
+        self._pages = pages
 
     async def answer(self, request: ArmRequest) -> Answer:
         if request.name is None:
@@ -49,7 +51,7 @@ class Credentials:
 
     def _list(self, request: ArmRequest, identity: Identity) -> Answer:
         documents = [_document(identity, item, request) for item in identity.credentials]
-        return listing(request, documents, url=self._url, page=self._variants.page)
+        return self._pages.page(request, documents)
 
     def _get(self, request: ArmRequest, identity: Identity, name: str) -> Resource:
         found = _find(identity, name)

@@ -6,27 +6,25 @@ Source: https://learn.microsoft.com/rest/api/managedidentity/user-assigned-ident
 import asyncio
 from collections.abc import Mapping
 
-from entrafed_lab.azure.arm.answers import Resource, listing
+from entrafed_lab.azure.arm.answers import Pages, Resource
 from entrafed_lab.azure.arm.errors import bad_request, not_found
 from entrafed_lab.azure.arm.request import IDENTITY_TYPE, ArmRequest
 from entrafed_lab.azure.exchange import Answer, Refused, json_answer
 from entrafed_lab.azure.objects import Identity
-from entrafed_lab.azure.variants import Variants
 from entrafed_lab.azure.world import World
 
 
 class Identities:
     """Everything that is about identities themselves."""
 
-    def __init__(self, *, world: World, variants: Variants, url: str) -> None:
+    def __init__(self, *, world: World, pages: Pages) -> None:
         self._world = world
-        self._variants = variants
-        self._url = url
+        self._pages = pages
 
     async def answer(self, request: ArmRequest) -> Answer:
         match request.method, request.name:
             case "GET", None:
-                return listing(request, self._inside(request), url=self._url, page=self._variants.page)
+                return self._pages.page(request, self._inside(request))
             case "GET", str():
                 return json_answer(200, _document(self.find(request)))
         document = {} if request.method == "DELETE" else request.document()

@@ -4,6 +4,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from entrafed_lab.azure.arm.admission import Admission
+from entrafed_lab.azure.arm.answers import Pages
 from entrafed_lab.azure.arm.budgets import Budgets
 from entrafed_lab.azure.arm.credentials import Credentials
 from entrafed_lab.azure.arm.errors import arm_error
@@ -24,9 +25,10 @@ class Arm:
         self._world = world
         self._admission = Admission(world)
         self._budgets = Budgets(throttle)
-        self._identities = Identities(world=world, variants=variants, url=url)
+        pages = Pages(url=url, size=variants.page)
+        self._identities = Identities(world=world, pages=pages)
         self._credentials = Credentials(
-            world=world, identities=self._identities, budgets=self._budgets, variants=variants, url=url
+            world=world, identities=self._identities, budgets=self._budgets, variants=variants, pages=pages
         )
 
     def error(self, status: int, code: str, message: str) -> Answer:

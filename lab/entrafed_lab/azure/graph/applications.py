@@ -1,7 +1,7 @@
 """Applications: who may see and change them, and how they are found."""
 
 from entrafed_lab.azure.exchange import Answer, Caller
-from entrafed_lab.azure.graph.answers import Entity, entity, listing
+from entrafed_lab.azure.graph.answers import Entity, Pages, entity
 from entrafed_lab.azure.graph.errors import denied, no_segment, not_found
 from entrafed_lab.azure.graph.request import GraphRequest, Segment
 from entrafed_lab.azure.objects import Application
@@ -11,15 +11,16 @@ from entrafed_lab.azure.world import World
 READ_ALL = frozenset({"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"})
 WRITE_ALL = "Application.ReadWrite.All"
 WRITE_OWNED = "Application.ReadWrite.OwnedBy"
+FILTERABLE = ("id", "appId", "displayName", "uniqueName", "signInAudience")
 
 
 class Applications:
     """GET of applications; every other part finds an application through here."""
 
-    def __init__(self, *, world: World, variants: Variants, url: str) -> None:
+    def __init__(self, *, world: World, variants: Variants, pages: Pages) -> None:
         self._world = world
         self._variants = variants
-        self._url = url
+        self._pages = pages
 
     def answer(self, request: GraphRequest) -> Answer:
         if request.method != "GET" or len(request.segments) > 2:
@@ -72,7 +73,7 @@ class Applications:
         if not request.caller.roles & READ_ALL and self._variants.owned_by_reads is OwnedByReads.OWNED:
             visible = [item for item in visible if request.caller.object_id in item.owners]
         documents = [_document(item) for item in visible]
-        return listing(request, "applications", documents, url=self._url, path="applications")
+        return self._pages.page(request, "applications", documents, path="applications", filterable=FILTERABLE)
 
 
 def _is(application: Application, key_name: str | None, key: str) -> bool:

@@ -8,14 +8,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from entrafed_lab.azure.exchange import Answer, Refused
-from entrafed_lab.azure.graph.answers import Entity, entity, listing, wrapped_entity
+from entrafed_lab.azure.graph.answers import Entity, Pages, entity, wrapped_entity
 from entrafed_lab.azure.graph.applications import Applications
-from entrafed_lab.azure.graph.errors import bad_request, no_segment, not_found, same_key
+from entrafed_lab.azure.graph.errors import bad_request, invalid_credential, no_segment, not_found, same_key
 from entrafed_lab.azure.graph.request import GraphRequest, Segment, Version
 from entrafed_lab.azure.graph.rules import Draft, Rules, check_pair
 from entrafed_lab.azure.objects import LIMIT, Application, Credential, find
 from entrafed_lab.azure.variants import ConcurrentWrites, SingleCredential, Variants
 from entrafed_lab.azure.world import World
+
+FILTERABLE = ("name", "subject")
 
 ByName = dict[str, Credential]
 """Credentials by name, in the order they were made."""
@@ -24,12 +26,12 @@ ByName = dict[str, Credential]
 class Credentials:
     """Everything under `/applications/{..}/federatedIdentityCredentials`."""
 
-    def __init__(self, *, world: World, applications: Applications, variants: Variants, url: str) -> None:
+    def __init__(self, *, world: World, applications: Applications, variants: Variants, pages: Pages) -> None:
         self._world = world
         self._applications = applications
         self._variants = variants
         self._rules = Rules(variants)
-        self._url = url
+        self._pages = pages
 
     async def answer(self, request: GraphRequest) -> Answer:
         application, rest = self._applications.find(request)
@@ -53,7 +55,7 @@ class Credentials:
         seen = application.history.at(self._world.replicas.directory())
         documents = [_document(item, request.version) for item in seen.values()]
         path = f"applications/{application.object_id}/federatedIdentityCredentials"
-        return listing(request, _context(application), documents, url=self._url, path=path)
+        return self._pages.page(request, _context(application), documents, path=path, filterable=FILTERABLE)
 
     def _get(self, request: GraphRequest, application: Application, key: str) -> Answer:
         found = find(application.history.at(self._world.replicas.directory()).values(), key)
@@ -76,7 +78,7 @@ class Credentials:
         draft = self._rules.read(request.document(), request.version)
         async with self._writing(application) as credentials:
             if key in credentials:
-                self._change(draft, key, credentials)
+                self._change(application, draft, key, credentials)
                 return Answer(204)
             created = self._add(application, draft, key, credentials)
         return self._created(request, application, created)
@@ -84,7 +86,7 @@ class Credentials:
     async def _update(self, request: GraphRequest, application: Application, key: str) -> Answer:
         draft = self._rules.read(request.document(), request.version)
         async with self._writing(application) as credentials:
-            self._change(draft, _name_of(key, credentials), credentials)
+            self._change(application, draft, _name_of(key, credentials), credentials)
         return Answer(204)
 
     async def _delete(self, application: Application, key: str) -> Answer:
@@ -104,7 +106,7 @@ class Credentials:
         )
         if draft.name is not None and draft.name != name:
             raise bad_request("Property 'name' does not agree with the key in the address.")
-        self._rules.check(credential)
+        self._check(application, credential)
         if name in credentials:
             raise same_key(f"FederatedIdentityCredential with name {name} already exists.")
         check_pair(credential, _others(credentials, name))
@@ -114,13 +116,19 @@ class Credentials:
         credentials[name] = credential
         return credential
 
-    def _change(self, draft: Draft, name: str, credentials: ByName) -> None:
+    def _change(self, application: Application, draft: Draft, name: str, credentials: ByName) -> None:
         if draft.name is not None and draft.name != name:
             raise bad_request("Property 'name' of a federatedIdentityCredential cannot be changed.")
         changed = draft.applied_to(credentials[name])
-        self._rules.check(changed)
+        self._check(application, changed)
         check_pair(changed, _others(credentials, name))
         credentials[name] = changed
+
+    def _check(self, application: Application, credential: Credential) -> None:
+        self._rules.check(credential)
+        allowed = self._world.tenants[application.tenant_id].allowed_issuers
+        if allowed and credential.issuer not in allowed:
+            raise invalid_credential(f"The issuer '{credential.issuer}' is not allowed as per assigned policy.")
 
     def _created(self, request: GraphRequest, application: Application, credential: Credential) -> Answer:
         document = _document(credential, request.version)

@@ -44,6 +44,7 @@ class GraphRequest:
     version: Version
     method: str
     segments: tuple[Segment, ...]
+    query: Mapping[str, str]
     options: Options
     upsert: bool
     """`Prefer: create-if-missing` was sent."""
@@ -74,6 +75,7 @@ def read_request(call: Call, caller: Caller) -> GraphRequest:
         version=version,
         method=call.method,
         segments=tuple(_segment(unquote(part)) for part in rest.split("/") if part),
+        query=call.query,
         options=_options(call.query),
         upsert="create-if-missing" in call.headers.get("prefer", "").lower(),
         body=call.body,

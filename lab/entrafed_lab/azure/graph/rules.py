@@ -6,7 +6,9 @@ Source: https://learn.microsoft.com/graph/api/resources/federatedidentitycredent
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
+from entrafed_lab.azure.clouds import issuer_of_tenant
 from entrafed_lab.azure.exchange import Refused
 from entrafed_lab.azure.expressions import InvalidExpression, parse_expression
 from entrafed_lab.azure.graph.errors import bad_request, invalid_credential
@@ -14,9 +16,11 @@ from entrafed_lab.azure.graph.request import Version
 from entrafed_lab.azure.objects import Credential
 from entrafed_lab.azure.variants import Acceptance, GitHubExpressions, Variants
 
-NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{2,119}$")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,119}")
 LONGEST = 600  # characters of issuer, subject, audience and description
 GITHUB_ID_CLAIMS = frozenset({"repository_id", "repository_owner_id"})
+GITHUB_CLAIMS = GITHUB_ID_CLAIMS | {"sub", "job_workflow_ref"}
+AKS_ISSUERS = "prod-aks.azure.com"  # end of their host names
 _PROPERTIES = frozenset({"id", "name", "issuer", "subject", "audiences", "description", "claimsMatchingExpression"})
 
 
@@ -66,7 +70,7 @@ class Rules:
 
     def check(self, credential: Credential) -> None:
         """Raises `Refused` when the credential is not a valid one."""
-        if not NAME.match(credential.name):
+        if not NAME.fullmatch(credential.name):
             raise bad_request(f"Invalid value specified for property 'name' of resource: '{credential.name}'.")
         if not credential.issuer:
             raise bad_request("Property 'issuer' is required and cannot be empty.")
@@ -84,9 +88,12 @@ class Rules:
             claims = {term.claim for term in parse_expression(expression)}
         except InvalidExpression as error:
             raise invalid_credential(f"The claims matching expression is invalid: {error}.") from error
+        if issuer_of_tenant(issuer) is not None or (urlsplit(issuer).hostname or "").endswith(AKS_ISSUERS):
+            raise invalid_credential(f"Claims matching expressions are not supported for the issuer '{issuer}'.")
         on_github = issuer.startswith("https://token.actions.")
-        pinned = bool(claims & GITHUB_ID_CLAIMS)
-        if on_github and not pinned and self._variants.github_expressions is GitHubExpressions.NEED_IDS:
+        allowed = GITHUB_CLAIMS if on_github else {"sub"}
+        needs_id = on_github and self._variants.github_expressions is GitHubExpressions.NEED_IDS
+        if not claims <= allowed or (needs_id and not claims & GITHUB_ID_CLAIMS):
             raise invalid_credential("The expression lacks all required claims or contains unallowed claims.")
 
 

@@ -1,9 +1,11 @@
 """What answers under https://graph.microsoft.com: who calls, what it costs, where it goes."""
 
+from urllib.parse import unquote
 from uuid import uuid4
 
 from entrafed_lab.azure.clouds import CLOUDS
 from entrafed_lab.azure.exchange import Answer, Call, Caller, Refused, ServiceName, TokenProblem
+from entrafed_lab.azure.graph.answers import Pages
 from entrafed_lab.azure.graph.applications import Applications
 from entrafed_lab.azure.graph.batch import Dispatch, run_batch
 from entrafed_lab.azure.graph.budgets import charges, resource_units
@@ -33,9 +35,10 @@ class Graph:
     def __init__(self, *, world: World, variants: Variants, throttle: Throttle, url: str, dispatch: Dispatch) -> None:
         self._throttle = throttle
         self._dispatch = dispatch
-        self._applications = Applications(world=world, variants=variants, url=url)
-        self._credentials = Credentials(world=world, applications=self._applications, variants=variants, url=url)
-        self._service_principals = ServicePrincipals(world=world, url=url)
+        pages = Pages(url=url, size=variants.page)
+        self._applications = Applications(world=world, variants=variants, pages=pages)
+        self._credentials = Credentials(world=world, applications=self._applications, variants=variants, pages=pages)
+        self._service_principals = ServicePrincipals(world=world, pages=pages)
 
     def error(self, status: int, code: str, message: str) -> Answer:
         return graph_error(status, code, message)
@@ -43,7 +46,7 @@ class Graph:
     async def answer(self, call: Call) -> Answer:
         try:
             caller = _authenticated(call)
-            if call.method == "POST" and call.path.rstrip("/").endswith("/$batch"):
+            if call.method == "POST" and unquote(call.path).rstrip("/").endswith("/$batch"):
                 return await run_batch(call, read_version(call.path)[0], self._dispatch)
             verdict = self._throttle.take(charges(call, caller))
             if verdict is not None and verdict.retry_after is not None:

@@ -4,7 +4,7 @@ Source: https://learn.microsoft.com/graph/api/serviceprincipal-post-serviceprinc
 """
 
 from entrafed_lab.azure.exchange import Answer, Caller
-from entrafed_lab.azure.graph.answers import Entity, entity, listing
+from entrafed_lab.azure.graph.answers import Entity, Pages, entity
 from entrafed_lab.azure.graph.applications import READ_ALL, WRITE_ALL, WRITE_OWNED
 from entrafed_lab.azure.graph.errors import bad_request, denied, no_segment, not_found, same_key
 from entrafed_lab.azure.graph.request import GraphRequest
@@ -12,14 +12,15 @@ from entrafed_lab.azure.objects import ServicePrincipal
 from entrafed_lab.azure.world import NoSuchObject, World
 
 CONTEXT = "servicePrincipals"
+FILTERABLE = ("id", "appId", "displayName", "servicePrincipalType")
 
 
 class ServicePrincipals:
     """Everything under `/servicePrincipals`."""
 
-    def __init__(self, *, world: World, url: str) -> None:
+    def __init__(self, *, world: World, pages: Pages) -> None:
         self._world = world
-        self._url = url
+        self._pages = pages
 
     def answer(self, request: GraphRequest) -> Answer:
         first = request.segments[0]
@@ -28,7 +29,7 @@ class ServicePrincipals:
             case "GET", False:
                 self._check_read(request.caller)
                 documents = [_document(item) for item in self._visible(request.caller.tenant_id)]
-                return listing(request, CONTEXT, documents, url=self._url, path=CONTEXT)
+                return self._pages.page(request, CONTEXT, documents, path=CONTEXT, filterable=FILTERABLE)
             case "GET", True:
                 self._check_read(request.caller)
                 return entity(200, request.version, CONTEXT, _document(self._find(request)), request.options)
