@@ -1,0 +1,71 @@
+"""Strings that occur in both kinds, with their bounds and forms."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from entrafed.api.schema import Like, Unlike
+
+MAX_VALUE = 600
+"""Characters of an issuer, a subject or an audience.
+
+Source: https://learn.microsoft.com/graph/api/resources/federatedidentitycredential
+"""
+
+_ENTRA_HOSTS = (
+    r"login\.(microsoftonline\.(com|us|de)|partner\.microsoftonline\.cn|chinacloudapi\.cn|microsoft\.com|windows\.net)"
+    r"|sts\.(windows\.net|chinacloudapi\.cn|microsoftonline\.(com|us|de))"
+)
+
+_GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
+NO_BLANKS_AROUND = Like(r"(?s)\S(.*\S)?", "may not be empty, nor begin or end with a blank")
+NO_WILDCARD = Unlike(r"(?s).*\*.*", "may not contain `*`: Entra compares exactly, so each value needs its own item")
+HTTPS = Like(
+    r"\s*https://[^\s/?#@]+(/[^\s?#]*)?\s*",
+    "must be an address that begins with `https://`, without user, query or fragment",
+)
+NOT_ENTRA = Unlike(
+    rf"(?is)\s*https://({_ENTRA_HOSTS})\.?(:[0-9]+)?(/.*)?",
+    "may not be an issuer of Entra: for tokens of a managed identity use `managedIdentity`",
+)
+
+Guid = Annotated[str, Field(max_length=36), Like(_GUID, "must be a GUID, like `11111111-2222-3333-4444-555555555555`")]
+
+ManagedIdentityId = Annotated[
+    str,
+    Field(max_length=512),
+    Like(
+        rf"(?i)/subscriptions/{_GUID}/resourceGroups/[^/?#%\\\s]{{1,90}}"
+        r"/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[a-z0-9][a-z0-9_-]{2,127}",
+        "must be the resource id of a user-assigned managed identity, like `/subscriptions/<id>/resourceGroups/<name>"
+        "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>`",
+    ),
+]
+
+DnsLabel = Annotated[
+    str,
+    Field(max_length=63),
+    Like(
+        r"[a-z0-9]([-a-z0-9]*[a-z0-9])?",
+        "must be a DNS label: lower-case letters, digits and `-`, beginning and ending with a letter or digit",
+    ),
+]
+
+DnsSubdomain = Annotated[
+    str,
+    Field(max_length=253),
+    Like(
+        r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*",
+        "must be a DNS name: lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit",
+    ),
+]
+
+Issuer = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, HTTPS, NOT_ENTRA]
+Subject = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, NO_WILDCARD]
+Audience = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, NO_WILDCARD]
+Endpoint = Annotated[
+    str,
+    Field(max_length=253),
+    Like(r"https://[^\s/?#@]+", "must be an address that begins with `https://` and ends with a host or port"),
+]

@@ -1,0 +1,143 @@
+"""The status of a `ManagedIdentityFederation`: what is true in Azure, as the operator last saw it."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from entrafed.api.conditions import Conditions, Message, Reason
+from entrafed.api.dumping import dump
+from entrafed.api.formats import MAX_VALUE
+from entrafed.api.metadata import MAX_ANNOTATION
+from entrafed.api.schema import TIME, camel_case, list_keyed_by
+
+MAX_ITEMS = 64
+"""Items of a status: those of the spec, and those that left it while something of theirs still stands in Azure."""
+
+
+class ItemState(StrEnum):
+    """How an item of the spec stands."""
+
+    PENDING = "Pending"
+    """Work is under way, or waits for something that is expected to come."""
+    SYNCED = "Synced"
+    """Azure holds exactly what the item asks for."""
+    CONFLICT = "Conflict"
+    """Somebody else holds what the item asks for, with other content."""
+    DENIED = "Denied"
+    """No rule of the connection allows it."""
+    DRIFTED = "Drifted"
+    """Somebody else changed it, and `driftPolicy` is Report."""
+    FAILED = "Failed"
+    """A person must act: edit the spec, or grant a right."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "ItemState | None":
+        """A state that a newer operator wrote is not known here yet: look again."""
+        return cls.PENDING if isinstance(value, str) else None
+
+
+class Origin(StrEnum):
+    """Who made a thing in Azure."""
+
+    OPERATOR = "Operator"
+    """Made by the operator, and removed by it."""
+    PRE_EXISTING = "PreExisting"
+    """Found there, equal to what is asked for: never changed, never removed."""
+
+
+Id = Annotated[str, Field(max_length=64)]
+Value = Annotated[str, Field(max_length=MAX_VALUE)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
+class TargetStatus:
+    """The target as Azure knows it."""
+
+    client_id: Id | None = None
+    """Client id: what workloads sign in as."""
+    object_id: Id | None = None
+    """Object id of the app registration. It is pinned: another app under the same name is not taken for this one."""
+    principal_id: Id | None = None
+    """Object id of the managed identity's service principal: what roles are given to."""
+    tenant_id: Id | None = None
+    """Tenant that the target is in."""
+    resource_id: Annotated[str, Field(max_length=512)] | None = None
+    """Resource id of the managed identity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
+class Summary:
+    """The state in words for the columns of `kubectl get`."""
+
+    target: Annotated[str, Field(max_length=512)] | None = None
+    """The target, in short."""
+    credentials: Annotated[str, Field(max_length=16)] | None = None
+    """How many items are Synced of how many there are, like `3/4`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
+class CredentialStatus:
+    """A federated identity credential that stands, or still stands, for an item."""
+
+    credential_name: Annotated[str, Field(min_length=1, max_length=120)]
+    """Name of the credential in Azure. The operator's own begin with `mif-`."""
+    issuer: Value
+    """The issuer that it trusts."""
+    subject: Value
+    """The subject that it trusts."""
+    audience: Value
+    """The audience that tokens must have."""
+    origin: Origin
+    """Operator: made by the operator, and removed by it. PreExisting: found there, never changed and never removed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
+class CredentialItemStatus:
+    """How one item of `spec.federatedCredentials` stands."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)]
+    """Name of the item. One that the spec has no more is listed until what was made for it is gone."""
+    state: ItemState
+    """Pending: under way. Synced: Azure holds what is asked for. Conflict: somebody else holds it, with other content.
+    Denied: no rule of the connection allows it. Drifted: somebody else changed it, and `driftPolicy` is Report. Failed:
+    a person must act."""
+    reason: Reason
+    """Why, in one CamelCase word. Every reason has a page in the reference."""
+    message: Message
+    """What, where and what to do, for people."""
+    denied_since: Annotated[str, TIME] | None = None
+    """Since when no rule of the connection allows the item, in RFC 3339. What was made for it is removed after the
+    operator's revocation delay, counted from here."""
+    credentials: Annotated[tuple[CredentialStatus, ...], list_keyed_by("credentialName"), Field(max_length=40)] = ()
+    """The credentials that stand for the item in Azure. Two while a changed one is replaced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
+class FederationStatus:
+    """What is true in Azure, as the operator last saw it. Compatible with kstatus: Ready, Reconciling and Stalled, and
+    `observedGeneration`, which is -1 until the operator has looked."""
+
+    observed_generation: Annotated[int, Field(ge=-1)] = -1
+    """The `metadata.generation` that this status speaks about; -1 until the operator has looked."""
+    target: TargetStatus | None = None
+    """The target as Azure knows it."""
+    summary: Summary | None = None
+    """The state in words for the columns of `kubectl get`."""
+    federated_credentials: Annotated[
+        tuple[CredentialItemStatus, ...], list_keyed_by("name"), Field(max_length=MAX_ITEMS)
+    ] = ()
+    """How each item of `spec.federatedCredentials` stands."""
+    conditions: Conditions = ()
+    """What is true of the object. Ready sums the others up; Reconciling and Stalled are there only while true."""
+    last_handled_reconcile_at: Annotated[str, Field(max_length=MAX_ANNOTATION)] | None = None
+    """The value of the annotation `entrafed.io/reconcile-requested-at` that was acted on last."""
+
+
+_STATUS = TypeAdapter(FederationStatus)
+
+
+def dump_status(status: FederationStatus) -> dict[str, Any]:
+    """The status as the API server takes it: camelCase, no nulls, no empty lists, lists sorted by their key."""
+    return dump(_STATUS, status)

@@ -1,0 +1,149 @@
+"""Who may ask for what: the rules of an `EntraConnection`, evaluated. What no rule allows is denied.
+
+An item is permitted when one and the same rule serves the namespace, allows the target and allows the item.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from entrafed.api.federation import FederatedCredential, Target
+from entrafed.api.rules import (
+    OWN_CLUSTER,
+    CredentialMatch,
+    LabelSelector,
+    MatchExpression,
+    NamespaceMatch,
+    Rule,
+    SelectorOperator,
+)
+from entrafed.domain.credentials import Pair, ParentKind, Trust, resource_key
+from entrafed.domain.targets import ResolvedTarget
+
+_NAMESPACE = "{namespace}"
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """The namespace that asks."""
+
+    name: str
+    labels: Mapping[str, str]
+
+
+def rules_serving(rules: Iterable[Rule], namespace: Namespace) -> tuple[Rule, ...]:
+    """The rules that serve a namespace."""
+    return tuple(rule for rule in rules if _serves(rule.namespaces, namespace))
+
+
+def rules_allowing_target(rules: Iterable[Rule], target: Target, resolved: ResolvedTarget | None) -> tuple[Rule, ...]:
+    """The rules that allow a target.
+
+    Once it is resolved, what Azure says decides. Before, the ids that the spec itself names do; a `uniqueName` is none.
+    """
+    applications, identity = _ids_in(target) if resolved is None else _ids_of(resolved)
+    return tuple(
+        rule
+        for rule in rules
+        if any(allowed.lower() in applications for allowed in rule.targets.applications)
+        or _is_among(rule.targets.managed_identities, identity)
+    )
+
+
+def allows_credential(
+    rules: Iterable[Rule],
+    item: FederatedCredential,
+    trust: Trust,
+    namespace: Namespace,
+    cluster_issuers: Collection[str],
+) -> bool:
+    """Whether one of the rules allows to let a source in; `trust` is what the item stands for.
+
+    A managed identity is allowed by its resource id only: its principal id says nothing to whoever writes a rule.
+    """
+    matches = (match for rule in rules for match in rule.federated_credentials)
+    if item.managed_identity:
+        identity = item.managed_identity.resource_id
+        return any(_is_among(match.managed_identities, identity) for match in matches)
+    return any(_allows_pair(match, trust.pair, namespace, cluster_issuers) for match in matches)
+
+
+def _serves(match: NamespaceMatch, namespace: Namespace) -> bool:
+    if not match.names and match.selector is None:
+        return False
+    named = not match.names or namespace.name in match.names
+    return named and (match.selector is None or _selects(match.selector, namespace.labels))
+
+
+def _selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
+    """Unlike elsewhere in Kubernetes an empty selector, which the schema refuses, selects nothing."""
+    if not selector.match_labels and not selector.match_expressions:
+        return False
+    return all(labels.get(key) == value for key, value in selector.match_labels) and all(
+        _holds(expression, labels) for expression in selector.match_expressions
+    )
+
+
+def _holds(expression: MatchExpression, labels: Mapping[str, str]) -> bool:
+    value, values = labels.get(expression.key), expression.values or ()
+    match expression.operator:
+        case SelectorOperator.IN:
+            return value in values
+        case SelectorOperator.NOT_IN:
+            return value not in values
+        case SelectorOperator.EXISTS:
+            return value is not None
+        case SelectorOperator.DOES_NOT_EXIST:
+            return value is None
+
+
+def _ids_in(target: Target) -> tuple[set[str], str | None]:
+    """Lower-case ids of the application, and the resource id of the identity, that a spec names."""
+    application = target.application
+    ids = (application.client_id, application.object_id) if application else ()
+    identity = target.managed_identity.resource_id if target.managed_identity else None
+    return {id_.lower() for id_ in ids if id_}, identity
+
+
+def _ids_of(resolved: ResolvedTarget) -> tuple[set[str], str | None]:
+    """The same of a target that was found. An identity's client id does not make it an application."""
+    if resolved.parent.kind is ParentKind.MANAGED_IDENTITY:
+        return set(), resolved.parent.id
+    return {id_.lower() for id_ in (resolved.client_id, resolved.object_id) if id_}, None
+
+
+def _is_among(patterns: Iterable[str], resource_id: str | None) -> bool:
+    if resource_id is None:
+        return False
+    identity = resource_key(resource_id)
+    return any(_fits(resource_key(pattern), identity) for pattern in patterns)
+
+
+def _allows_pair(match: CredentialMatch, pair: Pair, namespace: Namespace, cluster_issuers: Collection[str]) -> bool:
+    issuers = cluster_issuers if match.issuer == OWN_CLUSTER else (match.issuer,)
+    return pair.issuer in issuers and any(_fits(pattern, pair.subject, namespace.name) for pattern in match.subjects)
+
+
+def _fits(pattern: str, text: str, namespace: str = _NAMESPACE) -> bool:
+    """Whether a pattern stands for the whole text. `*` never crosses `/` or `:`, `**` does; the rest is literal.
+
+    Takes time in proportion to the pattern's length times the text's. A regular expression was rejected: with several
+    `**` it takes time in proportion to a power of the text's length, and the text is written by whoever asks.
+    """
+    ends = {0}  # positions in the text that what was read of the pattern can end at
+    for part in re.split(r"(\*\*|\*|\{namespace\})", pattern):
+        if part in ("*", "**"):
+            ends = _stretched(ends, text, stops="/:" if part == "*" else "")
+        else:
+            literal = namespace if part == _NAMESPACE else part
+            ends = {end + len(literal) for end in ends if text.startswith(literal, end)}
+    return len(text) in ends
+
+
+def _stretched(ends: set[int], text: str, stops: str) -> set[int]:
+    """The positions that can be reached from `ends` without reading one of `stops`."""
+    reached = set[int]()
+    for position in range(len(text) + 1):
+        if position in ends or (position - 1 in reached and text[position - 1] not in stops):
+            reached.add(position)
+    return reached
