@@ -1,53 +1,40 @@
-"""What the simulated Azure tells about itself: to people, to a demo in another process, to the SDKs."""
+"""Where the simulated Azure can be reached: for people, for a demo in another process, for the SDKs."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from entrafed_lab.azure.app_service import PATH as APP_SERVICE_PATH
 from entrafed_lab.azure.exchange import ServiceName
-from entrafed_lab.azure.objects import Application, Identity
+from entrafed_lab.azure.objects import Host
+from entrafed_lab.azure.seed import HostKind
+from entrafed_lab.azure.snapshot import snapshot
 from entrafed_lab.azure.world import World
 
 Urls = Mapping[ServiceName, str]
 
 
 def described(world: World, urls: Urls) -> dict[str, Any]:
-    """Endpoints, tenants and what was seeded, in camelCase."""
-    operator = world.operator
-    return {
-        "endpoints": {name.value: url for name, url in urls.items()},
-        "tenants": [
-            {"id": item.id, "name": item.name, "domain": item.domain, "issuer": item.issuer}
-            for item in world.tenants.values()
-        ],
-        "operator": None if operator is None else {"tenantId": operator.tenant_id, "clientId": operator.app_id},
-        "applications": [_application(item) for item in world.applications.values()],
-        "identities": [_identity(item) for item in world.identities.values()],
-    }
+    """Endpoints, tenants and what exists: the content of azure.json. Each host has the variables of its workloads."""
+    document = snapshot(world)
+    document["hosts"] = [
+        {**item, "environment": host_environment(world.hosts[item["id"]], urls)} for item in document["hosts"]
+    ]
+    return {"endpoints": {name.value: url for name, url in urls.items()}, **document}
+
+
+def host_environment(host: Host, urls: Urls) -> dict[str, str]:
+    """What azure-identity reads on this host to find the token endpoint for managed identities."""
+    if host.kind is HostKind.APP_SERVICE:
+        endpoint = f"{urls[ServiceName.APP_SERVICE]}/{host.id}/{APP_SERVICE_PATH}"
+        return {"IDENTITY_ENDPOINT": endpoint, "IDENTITY_HEADER": host.identity_header}
+    return {"AZURE_POD_IDENTITY_AUTHORITY_HOST": f"{urls[ServiceName.IMDS]}/{host.id}"}
 
 
 def environment(world: World, urls: Urls) -> dict[str, str]:
-    """What azure-identity reads, and addresses for which it has no variable."""
-    variables = {"AZURE_AUTHORITY_HOST": urls[ServiceName.LOGIN]}
+    """What azure-identity reads on the user's machine, as if it were the first virtual machine; and our addresses."""
+    machines = [host for host in world.hosts.values() if host.kind is HostKind.VIRTUAL_MACHINE]
+    variables = host_environment(machines[0], urls) if machines else {}
     if world.operator is not None:
         variables["AZURE_TENANT_ID"] = world.operator.tenant_id
-    return variables
-
-
-def _application(item: Application) -> dict[str, Any]:
-    return {
-        "name": item.name,
-        "tenantId": item.tenant_id,
-        "clientId": item.app_id,
-        "objectId": item.object_id,
-        "uniqueName": item.unique_name,
-    }
-
-
-def _identity(item: Identity) -> dict[str, Any]:
-    return {
-        "name": item.name,
-        "tenantId": item.tenant_id,
-        "resourceId": item.resource_id,
-        "clientId": item.client_id,
-        "principalId": item.principal_id,
-    }
+    ours = {f"ENTRAFED_LAB_{name.upper()}": url for name, url in urls.items()}
+    return {**variables, **ours, "AZURE_AUTHORITY_HOST": urls[ServiceName.LOGIN]}

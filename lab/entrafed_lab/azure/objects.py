@@ -220,6 +220,11 @@ class Host:
     resource_id: str
     attached: dict[str, str]
 
+    @property
+    def identity_header(self) -> str:
+        """What App Service gives to its app as IDENTITY_HEADER."""
+        return stable_id("identity header", self.id)
+
 
 @dataclass(slots=True)
 class Access:

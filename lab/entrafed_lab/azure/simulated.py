@@ -1,7 +1,5 @@
 """`SimulatedAzure`: all services of one world, each on a port of 127.0.0.1."""
 
-import contextlib
-import importlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -15,26 +13,32 @@ from typing import Any, Self
 
 import trustme
 
+from entrafed_lab.azure.admin import Admin, Listening
+from entrafed_lab.azure.app_service import AppService
+from entrafed_lab.azure.arm import Arm
 from entrafed_lab.azure.assertions import AssertionCheck
+from entrafed_lab.azure.clouds import issuer_of_tenant
 from entrafed_lab.azure.description import described, environment
 from entrafed_lab.azure.entra import Entra
 from entrafed_lab.azure.exchange import Answer, Call, Service, ServiceName
 from entrafed_lab.azure.faults import Faults
 from entrafed_lab.azure.graph import Graph
+from entrafed_lab.azure.imds import InstanceMetadata
 from entrafed_lab.azure.issuers import IssuerKeys
 from entrafed_lab.azure.keys import KeyRing, external_token
-from entrafed_lab.azure.listener import LOOPBACK, Answering, Listener
+from entrafed_lab.azure.listener import LOOPBACK, Listener
 from entrafed_lab.azure.planting import planted
 from entrafed_lab.azure.reception import Reception
 from entrafed_lab.azure.request_log import RequestLog
 from entrafed_lab.azure.seed import Seed, default_seed
+from entrafed_lab.azure.storage import Storage
 from entrafed_lab.azure.throttling import Throttle
 from entrafed_lab.azure.timing import Clock, Delays, Rates
 from entrafed_lab.azure.tokens import Tokens
 from entrafed_lab.azure.variants import Variants
 
-PLAIN = frozenset({ServiceName.IMDS, ServiceName.APP_SERVICE})
-"""Services without TLS, as in Azure, where they are link-local or in the same container."""
+PLAIN = frozenset({ServiceName.IMDS, ServiceName.APP_SERVICE, ServiceName.ADMIN})
+"""Without TLS: those of hosts have none in Azure either, where they are link-local or in the same container."""
 
 
 class SimulatedAzure:
@@ -116,11 +120,16 @@ class SimulatedAzure:
         claims: Mapping[str, object] | None = None,
         lifetime: float = 600.0,
     ) -> str:
-        """A token as an external issuer gives it whose keys the lab holds (`Seed.issuers`); `lifetime` in seconds."""
+        """A token signed as `issuer` does, be it a tenant or one of `Seed.issuers`; `lifetime` in seconds."""
         return external_token(
-            self.keys.key(issuer), issuer=issuer, subject=subject, audience=audience, claims=claims,
-            lifetime=lifetime, now=self._clock(),
-        )  # fmt: skip
+            self.keys.key(issuer_of_tenant(issuer) or issuer),
+            issuer=issuer,
+            subject=subject,
+            audience=audience,
+            claims=claims,
+            lifetime=lifetime,
+            now=self._clock(),
+        )
 
     def describe(self) -> dict[str, Any]:
         """Endpoints, tenants and seeded objects: the content of azure.json."""
@@ -140,46 +149,43 @@ class SimulatedAzure:
         tls = SSLContext(PROTOCOL_TLS_SERVER)
         authority.issue_cert(LOOPBACK, "localhost").configure_cert(tls)
         ports = self._kept_ports()
-        for name in (ServiceName.LOGIN, ServiceName.GRAPH, ServiceName.ARM):
-            self._listen(name, self._receive, port=ports.get(name, 0), tls=None if name in PLAIN else tls)
+        for name in ServiceName:
+            answering = self._admin().answer if name is ServiceName.ADMIN else self._receive
+            listener = Listener(name, answering, port=ports.get(name, 0), tls=None if name in PLAIN else tls)
+            self._listeners[name] = listener
+            self._stack.push_async_callback(listener.close)
         self._receptions = {
             service.name: Reception(service, faults=self.faults, log=self.log, tokens=self.tokens)
             for service in self._services()
         }
-        for name, listener in self._listeners.items():
-            if name in self._receptions:
-                await listener.open()
+        for listener in self._listeners.values():
+            await listener.open()
         if self._directory is not None:
             self._ports_file.write_text(json.dumps({name: item.port for name, item in self._listeners.items()}))
 
-    def _listen(self, name: ServiceName, answering: Answering, *, port: int, tls: SSLContext | None) -> None:
-        self._listeners[name] = Listener(name, answering, port=port, tls=tls)
-        self._stack.push_async_callback(self._listeners[name].close)
-
     def _services(self) -> list[Service]:
-        issuers = IssuerKeys(
-            world=self.world, keys=self.keys, clock=self._clock, trusted_cas=self._trusted_issuer_cas
-        )  # fmt: skip
+        world, tokens, clock, variants = self.world, self.tokens, self._clock, self.variants
+        issuers = IssuerKeys(world=world, keys=self.keys, clock=clock, trusted_cas=self._trusted_issuer_cas)
         self._stack.push_async_callback(issuers.close)
-        check = AssertionCheck(issuers=issuers, clock=self._clock, variants=self.variants)
-        found: list[Service] = [
-            Entra(
-                world=self.world, tokens=self.tokens, keys=self.keys, check=check, clock=self._clock,
-                url=self.url(ServiceName.LOGIN),
-            ),
-            Graph(
-                world=self.world, variants=self.variants, throttle=self._throttle(), url=self.url(ServiceName.GRAPH),
-                dispatch=self._dispatch,
-            ),
-        ]  # fmt: skip
-        with contextlib.suppress(ModuleNotFoundError):
-            arm = importlib.import_module("entrafed_lab.azure.arm.service")
-            url = self.url(ServiceName.ARM)
-            found.append(arm.Arm(world=self.world, variants=self.variants, throttle=self._throttle(), url=url))
-        return found
+        login, graph, arm = (self.url(name) for name in (ServiceName.LOGIN, ServiceName.GRAPH, ServiceName.ARM))
+        check = AssertionCheck(issuers=issuers, clock=clock, variants=variants)
+        return [
+            Entra(world=world, tokens=tokens, keys=self.keys, check=check, clock=clock, url=login),
+            Graph(world=world, variants=variants, throttle=self._throttle(), url=graph, dispatch=self._dispatch),
+            Arm(world=world, variants=variants, throttle=self._throttle(), url=arm),
+            Storage(world=world),
+            InstanceMetadata(world=world, tokens=tokens, variants=variants, throttle=self._throttle(), clock=clock),
+            AppService(world=world, tokens=tokens),
+        ]
+
+    def _admin(self) -> Admin:
+        return Admin(world=self.world, faults=self.faults, log=self.log, listen=self._set_listening, issue=self.issue)
 
     def _throttle(self) -> Throttle:
         return Throttle(rates=self._rates, clock=self._clock)
+
+    async def _set_listening(self, service: ServiceName, wanted: Listening) -> None:
+        await (self.resume if wanted is Listening.RUNNING else self.stop)(service)
 
     async def _receive(self, call: Call) -> Answer:
         return await self._receptions[call.service].receive(call)

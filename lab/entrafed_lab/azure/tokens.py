@@ -16,6 +16,7 @@ from entrafed_lab.azure.world import World
 
 ACCESS_TOKEN_LIFETIME = 3599  # seconds, as the token endpoint says in expires_in
 IDENTITY_TOKEN_LIFETIME = 86399  # seconds: the platform caches tokens of managed identities for a day
+IDENTITY_TOKEN_RENEWAL = 3600  # seconds before its end from which the platform gives another one
 REMEMBERED_TOKENS = 1000
 
 RESOURCES = frozenset(
@@ -43,6 +44,7 @@ class Tokens:
         self._keys = keys
         self._clock = clock
         self._variants = variants
+        self._kept: dict[tuple[str, str], Issued] = {}
         self._seen: dict[str, tuple[Caller, float]] = {}
 
     def for_application(
@@ -61,7 +63,13 @@ class Tokens:
         return self._issue(tenant, principal, {**claims, "aud": resource}, ACCESS_TOKEN_LIFETIME)
 
     def for_managed_identity(self, identity: Identity, *, resource: str) -> Issued:
-        """What the endpoint of a host gives to what runs there."""
+        """What the endpoint of a host gives to what runs there: for almost a day the same token, whatever happens."""
+        kept = self._kept.get((identity.principal_id, resource))
+        if kept is None or kept.expires_on - IDENTITY_TOKEN_RENEWAL < self._clock():
+            kept = self._kept[identity.principal_id, resource] = self._new_for_managed_identity(identity, resource)
+        return kept
+
+    def _new_for_managed_identity(self, identity: Identity, resource: str) -> Issued:
         principal = self._world.service_principals[identity.tenant_id, identity.client_id]
         tenant = self._world.tenants[identity.tenant_id]
         extra: dict[str, object] = {"idtyp": "app", "xms_mirid": identity.resource_id}

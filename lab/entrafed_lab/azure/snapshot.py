@@ -1,0 +1,79 @@
+"""The whole world as one JSON document, in camelCase: for people, demos and tests in other processes."""
+
+from typing import Any
+
+from entrafed_lab.azure.objects import Application, Credential, CredentialHolder, Host, Identity
+from entrafed_lab.azure.world import World
+
+Document = dict[str, Any]
+
+
+def snapshot(world: World) -> Document:
+    """Everything that exists now, whatever lagging replicas say."""
+    operator = world.operator
+    return {
+        "tenants": [
+            {"id": item.id, "name": item.name, "domain": item.domain, "issuer": item.issuer}
+            for item in world.tenants.values()
+        ],
+        "operator": None if operator is None else {"tenantId": operator.tenant_id, "clientId": operator.app_id},
+        "applications": [application_document(item) for item in world.applications.values()],
+        "identities": [identity_document(item) for item in world.identities.values()],
+        "servicePrincipals": [
+            {"tenantId": item.tenant_id, "objectId": item.object_id, "clientId": item.app_id, "name": item.name}
+            for item in world.service_principals.values()
+        ],
+        "hosts": [_host(item) for item in world.hosts.values()],
+        "blobs": [
+            {"path": f"{item.account}/{item.container}/{item.name}", "tenantId": item.tenant_id}
+            for item in world.blobs.values()
+        ],
+        "issuers": sorted(world.issuers),
+    }
+
+
+def application_document(item: Application) -> Document:
+    return {
+        "name": item.name,
+        "tenantId": item.tenant_id,
+        "clientId": item.app_id,
+        "objectId": item.object_id,
+        "uniqueName": item.unique_name,
+        "federatedCredentials": _credentials(item),
+    }
+
+
+def identity_document(item: Identity) -> Document:
+    return {
+        "name": item.name,
+        "tenantId": item.tenant_id,
+        "resourceId": item.resource_id,
+        "clientId": item.client_id,
+        "principalId": item.principal_id,
+        "federatedCredentials": _credentials(item),
+    }
+
+
+def credential_document(item: Credential) -> Document:
+    return {
+        "id": item.id,
+        "name": item.name,
+        "issuer": item.issuer,
+        "subject": item.subject,
+        "audiences": list(item.audiences),
+        "description": item.description,
+        "expression": item.expression,
+    }
+
+
+def _credentials(holder: CredentialHolder) -> list[Document]:
+    return [credential_document(item) for item in holder.credentials]
+
+
+def _host(item: Host) -> Document:
+    return {
+        "id": item.id,
+        "kind": item.kind.value,
+        "resourceId": item.resource_id,
+        "identities": sorted(item.attached),
+    }
