@@ -1,0 +1,126 @@
+"""What the engine needs from the world. Every type in a signature is of `api` or `domain`."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from entrafed.api.connection import Connection, ConnectionStatus
+from entrafed.api.federation import Federation, Target
+from entrafed.api.metadata import Metadata
+from entrafed.api.status import FederationStatus
+from entrafed.domain.connections import SignIn
+from entrafed.domain.credentials import NewCredential, ObservedCredential, Parent
+from entrafed.domain.events import Event, RegardingKind
+from entrafed.domain.targets import ManagedIdentity, OwnIdentity, ResolvedTarget
+
+
+class Azure(Protocol):
+    """Microsoft Graph and Azure Resource Manager. Every method raises `AzureProblem`; a write `WritesStopped` too.
+
+    Calls wait for the budgets of their tenant, subscription and identity before they are sent. One call is one
+    request (a list: one per page): nothing is retried here.
+    """
+
+    async def target(self, sign_in: SignIn, target: Target) -> ResolvedTarget:
+        """Find the application or identity; `NotFound` when there is none."""
+        ...
+
+    async def managed_identity(self, sign_in: SignIn, resource_id: str) -> ManagedIdentity:
+        """Read a user-assigned identity; `NotFound` when there is none."""
+        ...
+
+    async def credentials(self, sign_in: SignIn, parent: Parent) -> tuple[ObservedCredential, ...]:
+        """List all credentials of the parent, foreign ones too; `NotFound` when the parent is gone."""
+        ...
+
+    async def create(self, sign_in: SignIn, parent: Parent, credential: NewCredential) -> None:
+        """Write a credential that is not there; `AlreadyThere` when its name or pair is."""
+        ...
+
+    async def update(self, sign_in: SignIn, parent: Parent, credential: NewCredential) -> None:
+        """Replace the content of the credential with this name; `NotFound` when it is gone."""
+        ...
+
+    async def delete(self, sign_in: SignIn, parent: Parent, name: str) -> None:
+        """Delete a credential by name; `NotFound` when there was none (ARM's 204, Graph's 404)."""
+        ...
+
+    async def own_identity(self, sign_in: SignIn) -> OwnIdentity:
+        """Sign in and read the operator's own service principal: proof that this tenant answers us truthfully."""
+        ...
+
+
+class Kube(Protocol):
+    """The API server, as far as the engine writes to it; one call is one request, and nothing is retried here.
+
+    Every write raises `KubeConflict` when the object moved on, `KubeGone` when it is gone, `WritesStopped` when none
+    may start any more, and otherwise `KubeProblem`. It answers with the object as it is now, to replace the cached one.
+    """
+
+    async def add_finalizer(self, federation: Federation) -> Federation:
+        """Add our finalizer by one JSON patch that tests the resourceVersion; one that is there costs no request."""
+        ...
+
+    async def remove_finalizer(self, federation: Federation) -> Federation | None:
+        """Remove our finalizer; None when the object is gone, by this or already."""
+        ...
+
+    async def write_status(self, federation: Federation, status: FederationStatus) -> Federation:
+        """Apply the whole status with the resourceVersion that was read: what it leaves out goes."""
+        ...
+
+    async def write_connection_status(self, metadata: Metadata, status: ConnectionStatus) -> Connection:
+        """Apply the whole status of an EntraConnection."""
+        ...
+
+    async def set_connection_finalizer(self, metadata: Metadata, finalizers: tuple[str, ...]) -> Connection:
+        """Replace the finalizers of an EntraConnection, testing the resourceVersion."""
+        ...
+
+    async def event(self, event: Event) -> None:
+        """Record an event; never raises: an event that is lost is lost."""
+        ...
+
+    async def cluster_issuer(self) -> str:
+        """The issuer of this cluster's service account tokens, spelled as its discovery document spells it.
+
+        Raises `KubeProblem` when the document cannot be read.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """Time. `now` is seconds since the epoch; `monotonic` seconds that never go back."""
+
+    def now(self) -> float: ...
+
+    def monotonic(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Measure(Protocol):
+    """What the process shows of the engine's work. Words that become labels are few and fixed: never an object's."""
+
+    def reconciled(self, kind: str, result: str, seconds: float) -> None:
+        """Count one run: `kind` is admit, settle or report."""
+        ...
+
+    def queue(self, depth: int, oldest_seconds: float) -> None:
+        """Set how much work is due and waits for its turn, and for how long the oldest of it has been due."""
+        ...
+
+    def time_to_ready(self, seconds: float) -> None:
+        """Observe the time from a new generation of a spec to Ready."""
+        ...
+
+    def drift_repaired(self, count: int) -> None:
+        """Count credentials that were set right."""
+        ...
+
+    def orphans(self, parent: Parent, count: int) -> None:
+        """Set the number of orphans under one parent."""
+        ...
+
+    def states(self, counts: Mapping[tuple[RegardingKind, str, str], int]) -> None:
+        """Set how many objects there are per (kind, status of Ready, its reason); those left out are none."""
+        ...

@@ -1,0 +1,113 @@
+"""A real API server with our kinds and the chart's roles, for tests of what speaks to it."""
+
+import itertools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import yaml
+
+from chart.rendering import ROOT, render
+from entrafed.api.metadata import CONNECTIONS, FEDERATIONS
+from entrafed_lab.controlplane import ControlPlane
+
+SYSTEM = "entrafed-system"
+TENANT = "11111111-1111-1111-1111-111111111111"
+CLIENT = "22222222-2222-2222-2222-222222222222"
+ROLE_KINDS = ("ClusterRole", "ClusterRoleBinding", "ServiceAccount")
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The API server, seen by its administrator, and the operator's way in."""
+
+    plane: ControlPlane
+    directory: Path
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The operator's: the chart's service account, by a token in a file."""
+        return self.directory / "operator.kubeconfig"
+
+    @property
+    def token_file(self) -> Path:
+        return self.directory / "operator-token"
+
+    async def apply(self, *manifests: dict[str, Any]) -> None:
+        await self.plane.kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)}))
+
+    async def get(self, plural: str, name: str, namespace: str | None = None) -> dict[str, Any]:
+        scope = ["--namespace", namespace] if namespace else []
+        return await self.plane.kubectl.get(plural, name, *scope)
+
+    async def new_namespace(self, **labels: str) -> str:
+        name = f"team-{next(_numbers)}"
+        await self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+        return name
+
+    async def new_federation(self, namespace: str, name: str = "web") -> dict[str, Any]:
+        await self.apply(federation(namespace, name))
+        return await self.get(FEDERATIONS, name, namespace)
+
+    async def new_connection(self) -> dict[str, Any]:
+        name = f"connection-{next(_numbers)}"
+        await self.apply(connection(name))
+        return await self.get(CONNECTIONS, name)
+
+    async def new_token(self) -> str:
+        return (await self.plane.kubectl("create", "token", "entrafed", "--namespace", SYSTEM)).strip()
+
+
+def federation(namespace: str, name: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "entrafed.io/v1beta1",
+        "kind": "ManagedIdentityFederation",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "connectionRef": {"name": "default"},
+            "target": {"application": {"clientId": CLIENT}},
+            "federatedCredentials": [{"name": "pods", "serviceAccount": {"name": "web"}}],
+        },
+    }
+
+
+def connection(name: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "entrafed.io/v1beta1",
+        "kind": "EntraConnection",
+        "metadata": {"name": name},
+        "spec": {"tenantId": TENANT, "credential": {"workloadIdentity": {"clientId": CLIENT}}},
+    }
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def cluster(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    made = Cluster(control_plane, tmp_path_factory.mktemp("cluster"))
+    await _install(made)
+    return made
+
+
+async def _install(cluster: Cluster) -> None:
+    for path in sorted((ROOT / "crds").glob("*.yaml")):
+        await cluster.plane.kubectl.apply(path.read_text())
+    await cluster.plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    await cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
+    await cluster.apply(*(dict(m.body) for kind in ROLE_KINDS for m in render().of(kind)))
+    cluster.token_file.write_text(await cluster.new_token() + "\n")
+    cluster.kubeconfig.write_text(yaml.safe_dump(_kubeconfig(cluster)))
+
+
+def _kubeconfig(cluster: Cluster) -> dict[str, Any]:
+    there = {"server": cluster.plane.url, "certificate-authority": str(cluster.plane.ca_path)}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "lab",
+        "clusters": [{"name": "lab", "cluster": there}],
+        "users": [{"name": "operator", "user": {"tokenFile": cluster.token_file.name}}],
+        "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "operator"}}],
+    }
