@@ -4,26 +4,25 @@ https://learn.microsoft.com/rest/api/managedidentity/federated-identity-credenti
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-import aiohttp
 from azure.core.async_paging import AsyncPageIterator
-from azure.core.pipeline import PipelineResponse
-from azure.core.pipeline.policies import ContentDecodePolicy, RequestIdPolicy, UserAgentPolicy
-from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import ContentDecodePolicy, RequestIdPolicy, SansIOHTTPPolicy, UserAgentPolicy
+from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.mgmt.msi.v2024_11_30.aio import ManagedServiceIdentityClient
 from azure.mgmt.msi.v2024_11_30.models import FederatedIdentityCredential, Identity
 
 from entrafed.api.reasons import Reason
 from entrafed.azure.budgets import Budget, Budgets, Spend
 from entrafed.azure.calls import Call, Operation, Reply, Service, Unreadable
-from entrafed.azure.clock import Clock
-from entrafed.azure.credential import SingleFlight
-from entrafed.azure.exchange import Exchange
+from entrafed.azure.credential import Signed, SingleFlight
+from entrafed.azure.looks import Looks
 from entrafed.azure.translation import unreadable
-from entrafed.azure.transport import USER_AGENT, OneHost, RefuseFailures, WriteGate, azure_transport
+from entrafed.azure.transport import USER_AGENT, AzureTransport
+from entrafed.domain.clouds import CLOUDS
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import NewCredential, ObservedCredential, Parent, resource_key
 from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, Problem, ProblemKind
@@ -60,32 +59,42 @@ class IdentityPath:
 
 
 def arm_scope(sign_in: SignIn) -> str:
-    return f"{sign_in.arm}/.default"
+    return f"{CLOUDS[sign_in.cloud].arm}/.default"  # wherever an endpoint override leads
+
+
+class Bearer(SansIOHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Adds the token. Not azure-core's own policy: that keeps a token beside ours, one that was refused included."""
+
+    def __init__(self, credential: SingleFlight, scope: str) -> None:
+        self._credential = credential
+        self._scope = scope
+
+    async def on_request(self, request: PipelineRequest[HttpRequest]) -> None:
+        token = await self._credential.get_token(self._scope)
+        request.http_request.headers["Authorization"] = f"Bearer {token.token}"
 
 
 class Arm:
-    """ARM as one connection sees it; one method is one request, where it does not say otherwise."""
+    """ARM as one connection sees it; one method is one request, where it does not say otherwise.
+
+    PUT replaces what it finds, so the credentials are listed right before; a list serves the writes of the next few
+    seconds. What somebody else writes under the very name in these seconds is replaced: ARM knows no condition for it.
+    """
 
     def __init__(
         self,
         sign_in: SignIn,
         *,
-        session: aiohttp.ClientSession,
-        credential: SingleFlight,
-        exchange: Exchange,
+        transport: AzureTransport,
+        signed: Signed,
         budgets: Budgets,
-        clock: Clock,
-        may_write: Callable[[], None],
-        read_timeout: float,
+        looks: Looks,
     ) -> None:
         self._sign_in = sign_in
-        self._session = session
-        self._credential = credential
-        self._exchange = exchange
+        self._transport = transport
+        self._signed = signed
         self._budgets = budgets
-        self._clock = clock
-        self._may_write = may_write
-        self._read_timeout = read_timeout
+        self._looks = looks
         self._clients: dict[str, ManagedServiceIdentityClient] = {}
 
     async def identity(self, resource_id: str, operation: Operation) -> ManagedIdentity:
@@ -97,7 +106,7 @@ class Arm:
         async def send() -> Reply[Identity]:
             return await client.user_assigned_identities.get(path.group, path.name, cls=_reply)  # type: ignore[return-value]
 
-        found = await self._exchange.ask(call, self._budget(path, Spend.GET), send)
+        found = await self._signed.ask(call, self._budget(path, Spend.GET), send)
         if not found.client_id or not found.principal_id or not found.tenant_id:
             raise unreadable(call, "its ids are missing")
         return ManagedIdentity(
@@ -115,34 +124,29 @@ class Arm:
         pages = cast("AsyncPageIterator[FederatedIdentityCredential]", listed.by_page())
         found: list[ObservedCredential] = []
         for _ in range(MOST_PAGES):
-            page = await self._exchange.ask(call, self._budget(path, Spend.LIST), lambda: _page(pages))
+            page = await self._signed.ask(call, self._budget(path, Spend.LIST), lambda: _page(pages))
             found.extend(page)
             if not pages.continuation_token:
+                self._looks.keep(path.key, (credential.name for credential in found))
                 return tuple(found)
         raise unreadable(call, "the pages do not end")
 
     async def create(self, parent: Parent, credential: NewCredential) -> None:
-        """Two requests: PUT replaces what it finds, so it is looked for immediately before."""
+        """One request, and one before it when the last look is old."""
         path = IdentityPath.parse(parent.id)
-        await self._budget(path, Spend.WRITE).open()
-        try:
-            await self._read(path, credential.name, f"create credential {credential.name} on {parent}")
-        except NotFound:
-            pass
-        else:
-            message = (
-                f"Cannot create credential {credential.name} on {parent}: a credential of this name exists already"
-            )
-            raise AlreadyThere(Problem(ProblemKind.CONFLICT, Reason.CREDENTIAL_CONFLICT, message))
         call = self._call(Operation.CREATE_CREDENTIAL, f"create credential {credential.name} on {parent}")
+        if credential.name in await self._names(parent, path):
+            message = f"Cannot {call.doing}: a credential of this name exists already"
+            raise AlreadyThere(Problem(ProblemKind.CONFLICT, Reason.CREDENTIAL_CONFLICT, message))
         await self._put(call, path, credential)
+        self._looks.added(path.key, credential.name)
 
     async def update(self, parent: Parent, credential: NewCredential) -> None:
-        """Two requests: PUT would make again what somebody deleted, so it is looked for immediately before."""
+        """One request, and one before it when the last look is old: PUT would make again what somebody deleted."""
         path = IdentityPath.parse(parent.id)
         call = self._call(Operation.UPDATE_CREDENTIAL, f"update credential {credential.name} on {parent}")
-        await self._budget(path, Spend.WRITE).open()
-        await self._read(path, credential.name, call.doing)
+        if credential.name not in await self._names(parent, path):
+            raise _no_such_credential(call)
         await self._put(call, path, credential)
 
     async def delete(self, parent: Parent, name: str) -> None:
@@ -153,19 +157,16 @@ class Arm:
         async def send() -> Reply[int]:
             return cast("Reply[int]", await operations.delete(path.group, path.name, name, cls=_status))
 
-        status = await self._exchange.ask(call, self._budget(path, Spend.WRITE), send)
+        status = await self._write(call, path, send)
+        self._looks.removed(path.key, name)
         if status == 204:  # ARM's way to say that there was none
-            message = f"Cannot {call.doing}: there is no such credential"
-            raise NotFound(Problem(ProblemKind.WAITING, Reason.PROGRESSING, message))
+            raise _no_such_credential(call)
 
-    async def _read(self, path: IdentityPath, name: str, doing: str) -> None:
-        call = self._call(Operation.READ_CREDENTIAL, doing)
-        operations = self._client(path).federated_identity_credentials
-
-        async def send() -> Reply[FederatedIdentityCredential]:
-            return await operations.get(path.group, path.name, name, cls=_reply)  # type: ignore[return-value]
-
-        await self._exchange.ask(call, self._budget(path, Spend.GET), send)
+    async def _names(self, parent: Parent, path: IdentityPath) -> set[str]:
+        """The names under an identity right before a write to it, whose budget has been waited for."""
+        await self._budget(path, Spend.WRITE).open()
+        names = self._looks.fresh(path.key)
+        return names if names is not None else {credential.name for credential in await self.credentials(parent)}
 
     async def _put(self, call: Call, path: IdentityPath, credential: NewCredential) -> None:
         trust = credential.trust
@@ -177,7 +178,14 @@ class Arm:
         async def send() -> Reply[FederatedIdentityCredential]:
             return await operations.create_or_update(path.group, path.name, credential.name, body, cls=_reply)  # type: ignore[return-value]
 
-        await self._exchange.ask(call, self._budget(path, Spend.WRITE), send)
+        await self._write(call, path, send)
+
+    async def _write(self, call: Call, path: IdentityPath, send: Callable[[], Awaitable[Reply[T]]]) -> T:
+        try:
+            return await self._signed.ask(call, self._budget(path, Spend.WRITE), send)
+        except BaseException:
+            self._looks.forget(path.key)
+            raise
 
     def _budget(self, path: IdentityPath, spend: Spend) -> Budget:
         return self._budgets.arm(self._sign_in, path.subscription, path.key, spend)
@@ -191,22 +199,23 @@ class Arm:
         client = self._clients.get(path.subscription)
         if client is None:
             client = self._clients[path.subscription] = ManagedServiceIdentityClient(
-                self._credential,
+                self._signed.credential,
                 path.subscription,
                 base_url=self._sign_in.arm,
-                credential_scopes=[arm_scope(self._sign_in)],
-                transport=azure_transport(self._session, self._read_timeout),
+                transport=self._transport,
                 policies=[
-                    OneHost(self._sign_in.arm),
                     RequestIdPolicy(),
                     UserAgentPolicy(base_user_agent=USER_AGENT),
-                    RefuseFailures(self._clock),
                     ContentDecodePolicy(),
-                    AsyncARMChallengeAuthenticationPolicy(self._credential, arm_scope(self._sign_in)),
-                    WriteGate(self._may_write),
+                    Bearer(self._signed.credential, arm_scope(self._sign_in)),
                 ],
             )
         return client
+
+
+def _no_such_credential(call: Call) -> NotFound:
+    message = f"Cannot {call.doing}: there is no such credential"
+    return NotFound(Problem(ProblemKind.WAITING, Reason.PROGRESSING, message))
 
 
 async def _page(pages: "AsyncPageIterator[FederatedIdentityCredential]") -> Reply[list[ObservedCredential]]:

@@ -56,7 +56,7 @@ ARM_SUBSCRIPTION = {Spend.WRITE: Limit(2), Spend.LIST: Limit(5), Spend.GET: Limi
 ARM_TENANT = {Spend.WRITE: Limit(10), Spend.LIST: Limit(15), Spend.GET: Limit(30)}
 GRAPH_WRITES = Limit(16, burst=500)  # 3,000 in 150 s per application and tenant: 500 at once + 2,160 later
 GRAPH_UNITS = Limit(200, burst=1_000)  # 3,500 in 10 s in a small tenant: 1,000 at once + 1,800 later
-UNLIMITED = Limit(float("inf"), burst=float("inf"))  # known only by the Retry-After of its answers
+SIGN_INS = Limit(1, burst=10)  # published nowhere; a sign-in that fails is not repeated by every object at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Bucket:
         self.turn = asyncio.Lock()
         self._clock = clock
         self._interval = 1 / limit.rate
-        self._slack = 0.0 if limit.burst == float("inf") else (limit.burst - 1) * self._interval
+        self._slack = (limit.burst - 1) * self._interval
         self._counts_from_answer = limit.counts_from_answer
         self._empty_until = float("-inf")  # the "theoretical arrival time" of the generic cell rate algorithm
         self._held_until = float("-inf")
@@ -177,7 +177,7 @@ class Budgets:
 
     def login(self, sign_in: SignIn) -> Budget:
         key = ("login", sign_in.login, sign_in.tenant_id, sign_in.client_id)
-        return self._budget(sign_in, "login", (self._bucket(key, UNLIMITED, Scope.TENANT),))
+        return self._budget(sign_in, "login", (self._bucket(key, SIGN_INS, Scope.TENANT),))
 
     def graph(self, sign_in: SignIn, spend: Spend) -> Budget:
         key = ("graph", sign_in.graph, sign_in.tenant_id, sign_in.client_id)

@@ -28,7 +28,6 @@ class Operation(StrEnum):
     READ_TARGET = "read_target"
     READ_IDENTITY = "read_identity"
     LIST_CREDENTIALS = "list_credentials"
-    READ_CREDENTIAL = "read_credential"
     CREATE_CREDENTIAL = "create_credential"
     UPDATE_CREDENTIAL = "update_credential"
     DELETE_CREDENTIAL = "delete_credential"

@@ -3,59 +3,24 @@
 import asyncio
 import base64
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 from azure.core.credentials import AccessToken
 
 from entrafed.api.reasons import Reason
 from entrafed.azure.budgets import Budget
-from entrafed.azure.calls import Call, Seen
+from entrafed.azure.calls import Call, Operation, Reply, Service
 from entrafed.azure.clock import Clock
-from entrafed.azure.failures import understand
-from entrafed.domain.errors import AzureProblem, Problem, ProblemKind
+from entrafed.azure.exchange import Exchange
+from entrafed.domain.connections import SignIn
+from entrafed.domain.errors import AzureProblem
 
+T = TypeVar("T")
 
-class Source(Protocol):
-    """The credential of azure-identity that tokens come from."""
-
-    async def get_token(
-        self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, enable_cae: bool = False
-    ) -> AccessToken: ...
-
-
-@dataclass(frozen=True, slots=True)
-class TokenFile:
-    """A projected service account token, read for every token request: kubelet replaces it long before it ends."""
-
-    path: Path
-
-    def read(self) -> str:
-        """The token; `AzureProblem` when there is none."""
-        try:
-            text = self.path.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeError) as error:
-            cause = error.strerror if isinstance(error, OSError) and error.strerror else "it is no text"
-        else:
-            if text:
-                return text
-            cause = "it is empty"
-        message = (
-            f"Cannot read the operator's service account token {self.path}: {cause}; mount a projected token there"
-        )
-        raise AzureProblem(Problem(ProblemKind.TRANSIENT, Reason.SIGN_IN_FAILED, message))
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What makes two token requests the same."""
-
-    scopes: tuple[str, ...]
-    enable_cae: bool
-    claims: str | None
+Fetch = Callable[[str], Awaitable[AccessToken]]
+"""Asks Entra for a token of a scope, by one request; raises whatever azure-identity raises."""
 
 
 class SingleFlight:
@@ -63,30 +28,23 @@ class SingleFlight:
 
     azure-identity has no single flight: 200 calls at once are 200 token requests. A flight is a task of its own, so
     that a caller who is cancelled takes nobody with him. `get_token` returns `AccessToken` itself: for any other type
-    kiota sends requests without Authorization, silently. `skew` is how many seconds before its end a token is old.
+    kiota sends requests without Authorization, silently. Tokens are asked for without continuous access evaluation:
+    they live for an hour, and no service answers with a claims challenge. `skew` is how many seconds before its end a
+    token is old.
     """
 
     def __init__(
-        self,
-        source: Callable[[], Source],
-        *,
-        call: Call,
-        budget: Budget,
-        clock: Clock,
-        skew: float,
-        timeout: float,
-        seen: Seen,
+        self, fetch: Fetch, *, sign_in: SignIn, exchange: Exchange, budget: Budget, clock: Clock, skew: float
     ) -> None:
-        self._make_source = source
-        self._source = source()
-        self._call = call
+        self._fetch = fetch
+        words = f"sign in to tenant {sign_in.tenant_id} as {sign_in.client_id}"
+        self._call = Call(Service.LOGIN, Operation.SIGN_IN, words)
+        self._exchange = exchange
         self._budget = budget
         self._clock = clock
         self._skew = skew
-        self._timeout = timeout
-        self._seen = seen
-        self._tokens: dict[tuple[tuple[str, ...], bool], AccessToken] = {}
-        self._flights: dict[Key, asyncio.Task[AccessToken | AzureProblem]] = {}
+        self._tokens: dict[str, AccessToken] = {}
+        self._flights: dict[str, asyncio.Task[AccessToken | AzureProblem]] = {}
 
     async def get_token(
         self,
@@ -96,19 +54,22 @@ class SingleFlight:
         enable_cae: bool = False,
         **_: Any,
     ) -> AccessToken:
-        """A token that lives longer than `skew`. Raises `AzureProblem`. `tenant_id` is ignored: there is only one."""
-        token = self._tokens.get((scopes, enable_cae))
-        if token is not None and claims is None and token.expires_on - self._clock.now() > self._skew:
+        """A token that lives longer than `skew`, for one scope; there are no other options.
+
+        Raises `AzureProblem`, and always as answered: what the token was for has not been sent.
+        """
+        (scope,) = scopes
+        token = self._tokens.get(scope)
+        if token is not None and token.expires_on - self._clock.now() > self._skew:
             return token
-        outcome = await asyncio.shield(self._flight(Key(scopes, enable_cae, claims)))
+        outcome = await asyncio.shield(self._flight(scope))
         if isinstance(outcome, AzureProblem):
             raise AzureProblem(outcome.problem, request_id=outcome.request_id)  # each waiter its own traceback
         return outcome
 
-    def forget(self) -> None:
-        """Drop every token: one of them was not accepted."""
-        self._tokens.clear()
-        self._source = self._make_source()  # azure-identity caches too, and has no way to be told
+    def forget(self, token: AccessToken) -> None:
+        """Drop a token that was not accepted; a newer one stays."""
+        self._tokens = {scope: kept for scope, kept in self._tokens.items() if kept is not token}
 
     async def close(self) -> None:
         """End the flights; nobody can be waiting any more."""
@@ -128,42 +89,45 @@ class SingleFlight:
     ) -> None:
         """The SDKs' clients close their credential; this one is shared, and closed by its owner."""
 
-    def _flight(self, key: Key) -> "asyncio.Task[AccessToken | AzureProblem]":
-        flight = self._flights.get(key)
+    def _flight(self, scope: str) -> "asyncio.Task[AccessToken | AzureProblem]":
+        flight = self._flights.get(scope)
         if flight is None:
-            flight = asyncio.create_task(self._land(key), name=f"token {key.scopes}")
-            self._flights[key] = flight
-            flight.add_done_callback(lambda _: self._flights.pop(key, None))
+            flight = asyncio.create_task(self._land(scope), name=f"token {scope}")
+            self._flights[scope] = flight
+            flight.add_done_callback(lambda _: self._flights.pop(scope, None))
         return flight
 
-    async def _land(self, key: Key) -> AccessToken | AzureProblem:
+    async def _land(self, scope: str) -> AccessToken | AzureProblem:
         """Fetch a token; a failure is a value, since it has many receivers or, when all were cancelled, none."""
+
+        async def send() -> Reply[AccessToken]:
+            return Reply(200, await self._fetch(scope))
+
         try:
-            async with self._budget.spend():
-                return await self._fetch(key)
-        except AzureProblem as problem:  # held for longer than a call waits
+            token = await self._exchange.ask(self._call, self._budget, send)
+        except AzureProblem as problem:
             return problem
+        self._tokens[scope] = token
+        return token
 
-    async def _fetch(self, key: Key) -> AccessToken | AzureProblem:
-        started = self._clock.monotonic()
+
+class Signed:
+    """Requests to one service in the operator's name."""
+
+    def __init__(self, credential: SingleFlight, scope: str, exchange: Exchange) -> None:
+        self.credential = credential
+        self._scope = scope
+        self._exchange = exchange
+
+    async def ask(self, call: Call, budget: Budget, send: Callable[[], Awaitable[Reply[T]]]) -> T:
+        """As `Exchange.ask`. Signing in comes first, so that no request waits in line for a token."""
+        token = await self.credential.get_token(self._scope)
         try:
-            async with asyncio.timeout(self._timeout):
-                token = await self._source.get_token(*key.scopes, claims=key.claims, enable_cae=key.enable_cae)
-        except Exception as error:
-            failure = understand(self._call, error, self._clock.now())
-        else:
-            self._count("200", started)
-            self._tokens[key.scopes, key.enable_cae] = token
-            return token
-        if failure.code is not None:
-            self._count(failure.code, started)
-        if failure.holds is not None:
-            self._budget.hold(failure.holds, failure.hold_seconds)
-        return failure.problem
-
-    def _count(self, code: str, started: float) -> None:
-        seconds = self._clock.monotonic() - started
-        self._seen(self._call.service.value, self._call.operation.value, code, seconds)
+            return await self._exchange.ask(call, budget, send)
+        except AzureProblem as problem:
+            if problem.problem.reason is Reason.SIGN_IN_FAILED:
+                self.credential.forget(token)
+            raise
 
 
 def object_id_in(token: AccessToken) -> str | None:

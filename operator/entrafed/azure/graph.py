@@ -14,17 +14,14 @@ from kiota_abstractions.method import Method
 from kiota_abstractions.native_response_handler import NativeResponseHandler
 from kiota_abstractions.request_information import RequestInformation
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
-from kiota_http.middleware.options import RedirectHandlerOption, ResponseHandlerOption, RetryHandlerOption
-from msgraph.graph_request_adapter import GraphRequestAdapter
-from msgraph.graph_request_adapter import options as msgraph_options
+from kiota_http.middleware.options import ResponseHandlerOption
+from msgraph.graph_request_adapter import GraphRequestAdapter, options
 from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]
 
 from entrafed.api.federation import ApplicationTarget
-from entrafed.azure.answers import read_answer
 from entrafed.azure.bodies import (
     Application,
-    CredentialsPage,
     read_application,
     read_credentials_page,
     read_nothing,
@@ -33,12 +30,11 @@ from entrafed.azure.bodies import (
     written,
 )
 from entrafed.azure.budgets import Budgets, Spend
-from entrafed.azure.calls import Call, Operation, Refused, Reply, Service
-from entrafed.azure.clock import Clock
-from entrafed.azure.credential import SingleFlight
-from entrafed.azure.exchange import Exchange
+from entrafed.azure.calls import Call, Operation, Reply, Service
+from entrafed.azure.credential import Signed
 from entrafed.azure.translation import unreadable
-from entrafed.azure.transport import CONNECT_TIMEOUT, USER_AGENT, require_same_host
+from entrafed.azure.transport import CONNECT_TIMEOUT, USER_AGENT
+from entrafed.domain.clouds import CLOUDS
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import NewCredential, ObservedCredential, Parent
 from entrafed.domain.targets import OwnIdentity
@@ -48,22 +44,18 @@ MOST_PAGES = 10  # 20 credentials fit into one page; more pages than this are a 
 
 
 def graph_scope(sign_in: SignIn) -> str:
-    return f"{sign_in.graph}/.default"
+    return f"{CLOUDS[sign_in.cloud].graph}/.default"  # wherever an endpoint override leads
 
 
-def http_client(transport: httpx.AsyncBaseTransport, read_timeout: float) -> httpx.AsyncClient:
-    """msgraph's middleware around a transport, with its retries and redirects off: one call is one request."""
+def http_client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
+    """msgraph's middleware around a transport. Its retries and redirects never see what they act on: the transport
+    raises on every answer that is not success."""
     client = httpx.AsyncClient(
         transport=transport,
-        timeout=httpx.Timeout(read_timeout, connect=CONNECT_TIMEOUT),
+        timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT),
         trust_env=False,
         headers={"User-Agent": USER_AGENT},
     )
-    options = {
-        **msgraph_options,
-        RetryHandlerOption.get_key(): RetryHandlerOption(max_retries=0, should_retry=False),
-        RedirectHandlerOption.get_key(): RedirectHandlerOption(max_redirect=0, should_redirect=False),
-    }
     GraphClientFactory.create_with_default_middleware(client=client, options=options)  # changes the client itself
     return client
 
@@ -71,21 +63,13 @@ def http_client(transport: httpx.AsyncBaseTransport, read_timeout: float) -> htt
 class Graph:
     """Graph as one connection sees it; one method is one request (a list: one per page)."""
 
-    def __init__(
-        self,
-        sign_in: SignIn,
-        *,
-        client: httpx.AsyncClient,
-        credential: SingleFlight,
-        exchange: Exchange,
-        budgets: Budgets,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, sign_in: SignIn, *, client: httpx.AsyncClient, signed: Signed, budgets: Budgets) -> None:
         self._sign_in = sign_in
-        self._exchange = exchange
+        self._signed = signed
         self._budgets = budgets
-        self._clock = clock
-        provider = AzureIdentityAuthenticationProvider(credential, scopes=[graph_scope(sign_in)])
+        provider = AzureIdentityAuthenticationProvider(
+            signed.credential, scopes=[graph_scope(sign_in)], is_cae_enabled=False
+        )
         self._adapter = GraphRequestAdapter(provider, client=client)
         self._adapter.base_url = f"{sign_in.graph}/v1.0"
         self._graph = GraphServiceClient(request_adapter=self._adapter)
@@ -117,7 +101,7 @@ class Graph:
         request = _request(Method.GET, builder)
         found: list[ObservedCredential] = []
         for _ in range(MOST_PAGES):
-            page = await self._ask(call, request, self._read_page)
+            page = await self._ask(call, request, read_credentials_page)
             found.extend(page.credentials)
             if page.next_link is None:
                 return tuple(found)
@@ -148,23 +132,14 @@ class Graph:
     def _call(self, operation: Operation, doing: str) -> Call:
         return Call(Service.GRAPH, operation, doing)
 
-    def _read_page(self, body: bytes) -> CredentialsPage:
-        page = read_credentials_page(body)
-        if page.next_link is not None:
-            require_same_host(page.next_link, self._sign_in.graph)
-        return page
-
     async def _ask(self, call: Call, request: RequestInformation, read: Callable[[bytes], T]) -> T:
         async def send() -> Reply[T]:
             # The native response handler gives the answer before the SDK reads it; the annotation says "bytes".
             answer = cast("httpx.Response", await self._adapter.send_primitive_async(request, "bytes", {}))
-            if not answer.is_success:
-                headers = {name.lower(): value for name, value in answer.headers.items()}
-                raise Refused(read_answer(answer.status_code, headers, answer.content, self._clock.now()))
             return Reply(answer.status_code, read(answer.content))
 
         spend = Spend.WRITE if call.operation.is_write else Spend.GET
-        return await self._exchange.ask(call, self._budgets.graph(self._sign_in, spend), send)
+        return await self._signed.ask(call, self._budgets.graph(self._sign_in, spend), send)
 
 
 def _request(

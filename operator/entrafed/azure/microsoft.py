@@ -8,18 +8,19 @@ from types import TracebackType
 
 import aiohttp
 import structlog
-from azure.identity.aio import ClientAssertionCredential
 
 from entrafed.api.federation import ApplicationTarget, Target
 from entrafed.api.reasons import Reason
 from entrafed.azure.arm import Arm, arm_scope
 from entrafed.azure.budgets import Budgets, BudgetSettings
-from entrafed.azure.calls import Call, Operation, Seen, Service
+from entrafed.azure.calls import Operation, Seen
 from entrafed.azure.clock import Clock
-from entrafed.azure.credential import SingleFlight, TokenFile, object_id_in
+from entrafed.azure.credential import Signed, SingleFlight, object_id_in
 from entrafed.azure.exchange import CallTiming, Exchange
 from entrafed.azure.graph import Graph, graph_scope, http_client
-from entrafed.azure.transport import USER_AGENT, GatedTransport, azure_transport, open_session, tls
+from entrafed.azure.looks import Looks
+from entrafed.azure.transport import AzureTransport, Checkpoint, GraphTransport, open_session, tls
+from entrafed.azure.workload_identity import TokenFile, workload_identity
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import NewCredential, ObservedCredential, Parent, ParentKind
 from entrafed.domain.errors import AzureProblem
@@ -58,9 +59,9 @@ class MicrosoftCloud:
         self._token_file = TokenFile(token_file)
         self._clock = clock
         self._may_write = may_write
-        self._seen = seen
         self._log = log
         self._timing = timing or CallTiming()
+        self._exchange = Exchange(clock=clock, timeout=self._timing.request_timeout, seen=seen)
         self._budgets = Budgets(clock, budgets or BudgetSettings())
         self._tls: ssl.SSLContext = tls(ca_file)
         self._session: aiohttp.ClientSession | None = None
@@ -87,7 +88,7 @@ class MicrosoftCloud:
                 sign_in, await arm.identity(target.managed_identity.resource_id, Operation.READ_TARGET)
             )
         application = await self._connect(sign_in).graph.application(target.application or ApplicationTarget())
-        parent = Parent(ParentKind.APPLICATION, sign_in.cloud, sign_in.tenant_id, application.object_id)
+        parent = Parent(ParentKind.APPLICATION, sign_in.tenant_id, application.object_id)
         return ResolvedTarget(
             parent=parent,
             client_id=application.client_id,
@@ -129,7 +130,7 @@ class MicrosoftCloud:
             denied = problem
         object_id = None
         if denied.problem.reason is Reason.ACCESS_DENIED:
-            object_id = object_id_in(await connected.credential.get_token(graph_scope(sign_in), enable_cae=True))
+            object_id = object_id_in(await connected.credential.get_token(graph_scope(sign_in)))
         if object_id is None:
             raise denied
         self._log.info("own_identity_from_token", connection=sign_in.connection, cause=denied.problem.message)
@@ -137,7 +138,7 @@ class MicrosoftCloud:
 
     def _identity_target(self, sign_in: SignIn, identity: ManagedIdentity) -> ResolvedTarget:
         return ResolvedTarget(
-            parent=Parent(ParentKind.MANAGED_IDENTITY, sign_in.cloud, sign_in.tenant_id, identity.resource_id),
+            parent=Parent(ParentKind.MANAGED_IDENTITY, sign_in.tenant_id, identity.resource_id),
             client_id=identity.client_id,
             object_id=None,
             principal_id=identity.principal_id,
@@ -157,55 +158,29 @@ class MicrosoftCloud:
     def _make(self, sign_in: SignIn) -> Connected:
         if self._session is None:
             raise RuntimeError("MicrosoftCloud is used outside of its context")
-        session, timeout = self._session, self._timing.request_timeout
-        credential = self._credential(sign_in, session)
-        transport = GatedTransport(session, self._tls, self._may_write)
-
-        def exchange(scope: str) -> Exchange:
-            return Exchange(credential=credential, scope=scope, clock=self._clock, timing=self._timing, seen=self._seen)
-
-        graph = Graph(
-            sign_in,
-            client=http_client(transport, timeout),
-            credential=credential,
-            exchange=exchange(graph_scope(sign_in)),
-            budgets=self._budgets,
-            clock=self._clock,
-        )
-        arm = Arm(
-            sign_in,
-            session=session,
-            credential=credential,
-            exchange=exchange(arm_scope(sign_in)),
-            budgets=self._budgets,
-            clock=self._clock,
-            may_write=self._may_write,
-            read_timeout=timeout,
-        )
-        return Connected(credential, graph, arm)
-
-    def _credential(self, sign_in: SignIn, session: aiohttp.ClientSession) -> SingleFlight:
-        """Workload identity. Not `WorkloadIdentityCredential`: that reads its file every ten minutes only, and until
-        then presents a token that was replaced."""
-
-        def source() -> ClientAssertionCredential:
-            return ClientAssertionCredential(
-                tenant_id=sign_in.tenant_id,
-                client_id=sign_in.client_id,
-                func=self._token_file.read,
-                authority=sign_in.login,
-                transport=azure_transport(session, self._timing.request_timeout),
-                retry_total=0,
-                user_agent=USER_AGENT,
-            )
-
-        words = f"sign in to tenant {sign_in.tenant_id} as {sign_in.client_id}"
-        return SingleFlight(
-            source,
-            call=Call(Service.LOGIN, Operation.SIGN_IN, words),
+        session = self._session
+        login = Checkpoint(sign_in.login, self._clock)
+        credential = SingleFlight(
+            workload_identity(sign_in, self._token_file, AzureTransport(session, login)),
+            sign_in=sign_in,
+            exchange=self._exchange,
             budget=self._budgets.login(sign_in),
             clock=self._clock,
             skew=self._timing.token_skew,
-            timeout=self._timing.request_timeout,
-            seen=self._seen,
         )
+        graph = Graph(
+            sign_in,
+            client=http_client(
+                GraphTransport(session, self._tls, Checkpoint(sign_in.graph, self._clock, self._may_write))
+            ),
+            signed=Signed(credential, graph_scope(sign_in), self._exchange),
+            budgets=self._budgets,
+        )
+        arm = Arm(
+            sign_in,
+            transport=AzureTransport(session, Checkpoint(sign_in.arm, self._clock, self._may_write)),
+            signed=Signed(credential, arm_scope(sign_in), self._exchange),
+            budgets=self._budgets,
+            looks=Looks(self._clock, self._timing.look),
+        )
+        return Connected(credential, graph, arm)

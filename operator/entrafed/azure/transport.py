@@ -1,22 +1,22 @@
-"""The one way out to Microsoft: a shared aiohttp session, and the gates that every request passes.
+"""The one way out to Microsoft: a shared aiohttp session, and a checkpoint that every request and answer passes.
 
 Why one session for three SDKs: msgraph's default transport loses pool slots for ever when calls are cancelled
 (https://github.com/encode/httpcore/issues/1093), and azure-core's own opens a new connection for every call when it is
 given a CA file.
+
+Why the checkpoint raises on every answer that is not success: left to themselves, the SDKs send a request again after a
+401 with a claims challenge, follow redirects, and read errors into some twenty exceptions, or into log lines.
 """
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
-from azure.core.pipeline import PipelineRequest, PipelineResponse
-from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.pipeline.transport import AioHttpTransport
-from azure.core.rest import AsyncHttpResponse, HttpRequest
 from httpx_aiohttp import AiohttpTransport
 
 from entrafed.azure.answers import read_answer
@@ -24,7 +24,7 @@ from entrafed.azure.calls import Refused, Unreadable
 from entrafed.azure.clock import Clock
 
 USER_AGENT = "entrafed"
-CONNECT_TIMEOUT = 10.0  # seconds; the whole request has its own, longer bound
+CONNECT_TIMEOUT = 10.0  # seconds; the whole request has its own bound, and no other
 
 
 def tls(ca_file: Path | None) -> ssl.SSLContext:
@@ -46,75 +46,71 @@ def open_session(context: ssl.SSLContext) -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=False,
+        middlewares=(_once,),
     )
 
 
-def azure_transport(session: aiohttp.ClientSession, read_timeout: float) -> AioHttpTransport:
-    return AioHttpTransport(
-        session=session, session_owner=False, connection_timeout=CONNECT_TIMEOUT, read_timeout=read_timeout
-    )
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a request once: aiohttp itself sends PUT, DELETE and GET again when a used connection breaks."""
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise  # nothing was sent, and nothing is sent again
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(str(error)) from error
 
 
-def is_write(method: str) -> bool:
-    return method not in ("GET", "HEAD")
+class Checkpoint:
+    """Between one connection and one service. `base_url` is the service's; `may_write` raises when no write may start;
+    without it nothing that is sent counts as a write."""
 
-
-class GatedTransport(httpx.AsyncBaseTransport):
-    """Graph's way to the shared session: asks before each write, at the last moment before it is sent."""
-
-    def __init__(self, session: aiohttp.ClientSession, context: ssl.SSLContext, may_write: Callable[[], None]) -> None:
-        self._inner = AiohttpTransport(client=session, verify=context)
+    def __init__(self, base_url: str, clock: Clock, may_write: Callable[[], None] | None = None) -> None:
+        self._origin = _origin(base_url)
+        self._clock = clock
         self._may_write = may_write
+
+    def let_out(self, method: str, url: str) -> None:
+        """The last moment before a request is sent, with its token, wherever a link in an answer pointed."""
+        if _origin(url) != self._origin:
+            raise Unreadable("a link in it leads to another host")
+        if self._may_write is not None and method not in ("GET", "HEAD"):
+            self._may_write()
+
+    def let_in(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Raise `Refused` for an answer that is not success, before any SDK has seen it."""
+        if not 200 <= status < 300:
+            lower = {name.lower(): value for name, value in headers.items()}
+            raise Refused(read_answer(status, lower, body, self._clock.now()))
+
+
+class AzureTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core loads the class by name, untyped
+    """The way of azure-identity and azure-mgmt to the shared session."""
+
+    def __init__(self, session: aiohttp.ClientSession, checkpoint: Checkpoint) -> None:
+        super().__init__(session=session, session_owner=False, connection_timeout=CONNECT_TIMEOUT, read_timeout=None)
+        self._checkpoint = checkpoint
+
+    async def send(self, request: Any, **options: Any) -> Any:
+        self._checkpoint.let_out(request.method, request.url)
+        response = await super().send(request, **options)
+        self._checkpoint.let_in(response.status_code, response.headers, response.content)
+        return response
+
+
+class GraphTransport(httpx.AsyncBaseTransport):
+    """The way of msgraph to the shared session."""
+
+    def __init__(self, session: aiohttp.ClientSession, context: ssl.SSLContext, checkpoint: Checkpoint) -> None:
+        self._inner = AiohttpTransport(client=session, verify=context)
+        self._checkpoint = checkpoint
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if is_write(request.method):
-            self._may_write()
-        return await self._inner.handle_async_request(request)
+        self._checkpoint.let_out(request.method, str(request.url))
+        response = await self._inner.handle_async_request(request)
+        self._checkpoint.let_in(response.status_code, response.headers, await response.aread())
+        return response
 
 
-class WriteGate(SansIOHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """The same for ARM; stands last, after the token was waited for."""
-
-    def __init__(self, may_write: Callable[[], None]) -> None:
-        self._may_write = may_write
-
-    def on_request(self, request: PipelineRequest[HttpRequest]) -> None:
-        if is_write(request.http_request.method):
-            self._may_write()
-
-
-class OneHost(SansIOHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Refuses to send the token elsewhere, wherever a `nextLink` points; stands before the token is added."""
-
-    def __init__(self, base_url: str) -> None:
-        self._base_url = base_url
-
-    def on_request(self, request: PipelineRequest[HttpRequest]) -> None:
-        require_same_host(request.http_request.url, self._base_url)
-
-
-class RefuseFailures(SansIOHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Turns every answer that is not success into one exception, before the SDK reads it into one of its many."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    def on_response(
-        self, request: PipelineRequest[HttpRequest], response: PipelineResponse[HttpRequest, AsyncHttpResponse]
-    ) -> None:
-        answer = response.http_response
-        if not 200 <= answer.status_code < 300:
-            headers = {name.lower(): value for name, value in answer.headers.items()}
-            raise Refused(read_answer(answer.status_code, headers, _body(answer), self._clock.now()))
-
-
-def require_same_host(url: str, base_url: str) -> None:
-    """Raise `Unreadable` when a link of an answer leads away from the service that gave it."""
-    theirs, ours = urlsplit(url), urlsplit(base_url)
-    if (theirs.scheme, theirs.netloc.lower()) != (ours.scheme, ours.netloc.lower()):
-        raise Unreadable("the link to the next page leads to another host")
-
-
-def _body(answer: Any) -> bytes:
-    content = answer.content  # loaded already: the pipeline runs without streaming
-    return content if isinstance(content, bytes) else b""
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
