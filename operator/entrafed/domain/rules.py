@@ -17,7 +17,7 @@ from entrafed.api.rules import (
     Rule,
     SelectorOperator,
 )
-from entrafed.domain.credentials import Pair, ParentKind, Trust, resource_key
+from entrafed.domain.credentials import Pair, ParentKind, resource_key
 from entrafed.domain.targets import ResolvedTarget
 
 _NAMESPACE = "{namespace}"
@@ -53,11 +53,11 @@ def rules_allowing_target(rules: Iterable[Rule], target: Target, resolved: Resol
 def allows_credential(
     rules: Iterable[Rule],
     item: FederatedCredential,
-    trust: Trust,
+    pair: Pair | None,
     namespace: Namespace,
     cluster_issuers: Collection[str],
 ) -> bool:
-    """Whether one of the rules allows to let a source in; `trust` is what the item stands for.
+    """Whether one of the rules allows to let a source in; `pair` is what the item stands for, None when not known.
 
     A managed identity is allowed by its resource id only: its principal id says nothing to whoever writes a rule.
     """
@@ -65,7 +65,7 @@ def allows_credential(
     if item.managed_identity:
         identity = item.managed_identity.resource_id
         return any(_is_among(match.managed_identities, identity) for match in matches)
-    return any(_allows_pair(match, trust.pair, namespace, cluster_issuers) for match in matches)
+    return pair is not None and any(_allows_pair(match, pair, namespace, cluster_issuers) for match in matches)
 
 
 def _serves(match: NamespaceMatch, namespace: Namespace) -> bool:

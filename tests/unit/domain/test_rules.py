@@ -24,7 +24,7 @@ from entrafed.api.rules import (
     SelectorOperator,
     TargetMatch,
 )
-from entrafed.domain.credentials import Pair, Parent, ParentKind, Trust, resource_key
+from entrafed.domain.credentials import Pair, Parent, ParentKind, resource_key
 from entrafed.domain.rules import Namespace, allows_credential, rules_allowing_target, rules_serving
 from entrafed.domain.targets import ResolvedTarget
 
@@ -34,7 +34,6 @@ OBJECT_ID = "aaaaaaaa-0000-4000-8000-000000000002"
 OTHER_ID = "aaaaaaaa-0000-4000-8000-000000000003"
 GITHUB = "https://token.actions.githubusercontent.com"
 CLUSTER = "https://region.oic.example/tenant/cluster/"
-AUDIENCE = "api://AzureADTokenExchange"
 PAYMENTS = Namespace("payments", {"team": "payments", "tier": "backend"})
 
 
@@ -116,19 +115,19 @@ def allows(
     cluster_issuers: tuple[str, ...] = (CLUSTER,),
 ) -> bool:
     item, pair = asked
-    return allows_credential([rule(credentials=(match,))], item, Trust(pair, AUDIENCE), namespace, cluster_issuers)
+    return allows_credential([rule(credentials=(match,))], item, pair, namespace, cluster_issuers)
 
 
 def test_without_rules_nothing_is_allowed() -> None:
     item, pair = service_account("web")
     assert rules_serving([], PAYMENTS) == ()
     assert rules_allowing_target([], application(CLIENT_ID), resolved_application()) == ()
-    assert not allows_credential([], item, Trust(pair, AUDIENCE), PAYMENTS, (CLUSTER,))
+    assert not allows_credential([], item, pair, PAYMENTS, (CLUSTER,))
 
 
 def test_a_rule_without_federated_credentials_allows_none() -> None:
     item, pair = service_account("web")
-    assert not allows_credential([rule()], item, Trust(pair, AUDIENCE), PAYMENTS, (CLUSTER,))
+    assert not allows_credential([rule()], item, pair, PAYMENTS, (CLUSTER,))
 
 
 def test_two_rules_are_never_added_up() -> None:
@@ -139,7 +138,7 @@ def test_two_rules_are_never_added_up() -> None:
     allowing = rules_allowing_target(serving, application(CLIENT_ID), resolved_application())
     item, pair = service_account("web")
     assert len(serving) == 2
-    assert not allows_credential(allowing, item, Trust(pair, AUDIENCE), PAYMENTS, (CLUSTER,))
+    assert not allows_credential(allowing, item, pair, PAYMENTS, (CLUSTER,))
 
 
 @pytest.mark.parametrize(
@@ -261,6 +260,18 @@ def test_a_managed_identity_is_allowed_by_its_resource_id_only() -> None:
     assert allows(CredentialMatch(managed_identities=(identity(name="*").upper(),)), asked)
     assert not allows(CredentialMatch(managed_identities=(identity(name="batch"),)), asked)
     assert not allows(CredentialMatch(issuer=pair.issuer, subjects=("**",)), asked)
+
+
+def test_a_managed_identity_is_judged_before_its_principal_id_is_known() -> None:
+    item, _ = trusting_identity(identity())
+    allowed = rule(credentials=(CredentialMatch(managed_identities=(identity(),)),))
+    assert allows_credential([allowed], item, None, PAYMENTS, (CLUSTER,))
+
+
+def test_a_source_whose_pair_is_not_known_is_not_allowed() -> None:
+    item, _ = service_account("web")
+    allowed = rule(credentials=(CredentialMatch(issuer="cluster", subjects=("**",)),))
+    assert not allows_credential([allowed], item, None, PAYMENTS, (CLUSTER,))
 
 
 def test_a_pair_for_managed_identities_allows_no_other_source() -> None:
