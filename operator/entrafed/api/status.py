@@ -110,9 +110,6 @@ class CredentialItemStatus:
     denied_since: Annotated[str, TIME] | None = None
     """Since when no rule of the connection allows the item, in RFC 3339. What was made for it is removed after the
     operator's revocation delay, counted from here."""
-    denied_since: Annotated[str, TIME] | None = None
-    """Since when no rule allows the item, in RFC 3339 and UTC; absent while one does. What was made for it is removed a
-    while after."""
     credentials: Annotated[tuple[CredentialStatus, ...], list_keyed_by("credentialName"), Field(max_length=40)] = ()
     """The credentials that stand for the item in Azure. Two while a changed one is replaced."""
 
