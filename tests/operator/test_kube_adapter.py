@@ -10,7 +10,15 @@ import pytest
 from entrafed.api.conditions import Condition, ConditionStatus, ConditionType
 from entrafed.api.connection import ConnectionStatus, parse_connection
 from entrafed.api.federation import Federation, parse_federation
-from entrafed.api.metadata import CONNECTION_FINALIZER, CONNECTIONS, FEDERATIONS, FINALIZER
+from entrafed.api.metadata import (
+    CONNECTION_FINALIZER,
+    CONNECTIONS,
+    FEDERATION_KIND,
+    FEDERATIONS,
+    FINALIZER,
+    GROUP,
+    VERSION,
+)
 from entrafed.api.reasons import Reason
 from entrafed.api.status import FederationStatus, Summary
 from entrafed.domain.errors import KubeConflict, KubeGone, KubeProblem
@@ -18,7 +26,7 @@ from entrafed.domain.events import Event, EventType, RegardingKind
 from entrafed.engine.ports import Kube
 from entrafed.kube.access import Access, Kubeconfig
 from entrafed.kube.api_server import ApiServer
-from entrafed.kube.client import Client
+from entrafed.kube.client import Body, Client, path_of
 from entrafed.kube.cluster import cluster_id, list_federation_uids
 from entrafed.runtime.clock import SystemClock
 from entrafed.runtime.writes import WriteGate
@@ -160,6 +168,8 @@ async def test_a_write_to_an_object_that_is_gone_says_so(cluster: Cluster, kube:
 
     with pytest.raises(KubeGone):
         await kube.add_finalizer(web)
+    with pytest.raises(KubeGone):
+        await kube.write_status(web, a_status())
 
 
 async def test_a_status_that_is_never_accepted_is_a_problem_in_one_line(kube: Kube, web: Federation) -> None:
@@ -170,6 +180,29 @@ async def test_a_status_that_is_never_accepted_is_a_problem_in_one_line(kube: Ku
         await kube.write_status(web, twice)
     assert not isinstance(caught.value, KubeConflict)
     assert "\n" not in str(caught.value)
+
+
+async def test_a_status_that_the_installed_definition_does_not_know_is_a_problem(
+    client: Client, web: Federation
+) -> None:
+    named = {"name": "web", "namespace": web.metadata.namespace, "resourceVersion": web.metadata.resource_version}
+    body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": FEDERATION_KIND, "metadata": named, "status": {"later": 1}}
+    path = path_of("apis", GROUP, VERSION, "namespaces", str(web.metadata.namespace), FEDERATIONS, "web", "status")
+
+    with pytest.raises(KubeProblem) as caught:
+        await client.patch(path, {"fieldManager": "entrafed"}, Body.APPLY, body)
+    assert type(caught.value) is KubeProblem
+    assert "later" in str(caught.value)
+
+
+async def test_a_connection_that_moved_on_is_a_conflict_too(cluster: Cluster, kube: Kube) -> None:
+    known = parse_connection(await cluster.new_connection())
+    await kube.write_connection_status(known.metadata, ConnectionStatus(observed_generation=1))
+
+    with pytest.raises(KubeConflict):
+        await kube.write_connection_status(known.metadata, ConnectionStatus(observed_generation=2))
+    with pytest.raises(KubeConflict):
+        await kube.set_connection_finalizer(known.metadata, (CONNECTION_FINALIZER,))
 
 
 async def test_a_connection_gets_status_and_finalizer(cluster: Cluster, kube: Kube) -> None:
