@@ -1,5 +1,6 @@
 """What we write to a real API server, under exactly the chart's roles."""
 
+import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -30,7 +31,8 @@ from entrafed.kube.client import Body, Client, path_of
 from entrafed.kube.cluster import cluster_id, list_federation_uids
 from entrafed.runtime.clock import SystemClock
 from entrafed.runtime.writes import WriteGate
-from kube_world import Cluster, cluster
+from entrafed_lab.controlplane import Kubectl
+from kube_world import SYSTEM, Cluster, cluster
 
 __all__ = ["cluster"]
 
@@ -261,6 +263,49 @@ async def test_the_issuer_is_spelled_as_the_discovery_document_spells_it(cluster
 
 async def test_the_cluster_is_known_by_the_uid_of_kube_system(cluster: Cluster, client: Client) -> None:
     assert await cluster_id(client) == (await cluster.get("namespaces", "kube-system"))["metadata"]["uid"]
+
+
+async def test_the_operator_is_the_charts_service_account(cluster: Cluster) -> None:
+    review = json.loads(await as_operator(cluster)("auth", "whoami", "-o", "json"))
+
+    assert review["status"]["userInfo"]["username"] == f"system:serviceaccount:{SYSTEM}:entrafed"
+
+
+@pytest.mark.parametrize(
+    ("verb", "group", "resource"),
+    [
+        *((verb, "", "secrets") for verb in ("get", "list", "watch")),
+        ("create", "", "serviceaccounts/token"),
+        ("create", "", "pods"),
+        ("impersonate", "", "users"),
+        ("create", GROUP, FEDERATIONS),
+        ("delete", GROUP, FEDERATIONS),
+        ("update", GROUP, CONNECTIONS),
+    ],
+)
+async def test_the_operator_may_not(verb: str, group: str, resource: str, cluster: Cluster) -> None:
+    assert await may_the_operator(cluster, verb, group, resource) is False
+
+
+async def test_the_api_server_says_so_when_the_operator_may(cluster: Cluster) -> None:
+    assert await may_the_operator(cluster, "patch", GROUP, FEDERATIONS) is True
+
+
+def as_operator(cluster: Cluster) -> Kubectl:
+    return cluster.plane.kubectl.with_kubeconfig(cluster.kubeconfig)
+
+
+async def may_the_operator(cluster: Cluster, verb: str, group: str, resource: str) -> bool:
+    """What the API server answers when the operator itself asks, for all namespaces."""
+    kind, _, subresource = resource.partition("/")
+    attributes = {"verb": verb, "group": group, "resource": kind, "subresource": subresource}
+    question = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    answer = json.loads(await as_operator(cluster)("create", "-f", "-", "-o", "json", stdin=json.dumps(question)))
+    return bool(answer["status"]["allowed"])
 
 
 async def test_what_is_there_at_the_start_is_listed_by_uid(client: Client, web: Federation) -> None:
