@@ -19,6 +19,13 @@ EVERY_VALUE: dict[str, Any] = {
     "imagePullSecrets": [{"name": "pull"}],
     "serviceAccount": {"name": "operator", "annotations": {"example.io/a": "1"}},
     "azureToken": {"audience": "api://AzureADTokenExchangeChina", "expirationSeconds": 7200},
+    "settings": {
+        "logLevel": "debug",
+        "logFormat": "console",
+        "resyncSeconds": 60,
+        "revocationDelaySeconds": 0,
+        "formerClusterIds": ["0e5b4a36-0000-4000-8000-000000000001", "0e5b4a36-0000-4000-8000-000000000002"],
+    },
     "podLabels": {"team": "platform"},
     "podAnnotations": {"example.io/b": "2"},
     "priorityClassName": "system-cluster-critical",
@@ -61,7 +68,7 @@ def test_every_object_carries_the_common_labels() -> None:
         assert manifest.labels["app.kubernetes.io/managed-by"] == "Helm"
 
 
-def test_a_cluster_older_than_1_31_is_refused() -> None:
+def test_the_chart_asks_for_kubernetes_1_31() -> None:
     with helm_python.Chart.load(CHART) as chart:
         assert chart.metadata["kubeVersion"] == ">=1.31.0-0"
 

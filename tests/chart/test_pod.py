@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chart.rendering import render
+from entrafed.runtime.settings import PREFIX, LogFormat, LogLevel, Settings, load_settings
 
 RESTRICTED_VOLUMES = {
     *("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret")
@@ -87,21 +88,22 @@ def test_the_container_runs_the_operator() -> None:
     assert [*container["command"], *container["args"]] == ["entrafed", "run"]
 
 
-def test_the_token_for_entra_is_projected_where_the_sdks_look_for_it() -> None:
+def test_the_token_for_entra_is_projected_where_the_operator_looks_for_it() -> None:
     rendered = render()
     (volume,) = rendered.pod["volumes"]
     (mount,) = rendered.container["volumeMounts"]
+    file = Settings().entra_token_file
 
     assert volume["projected"]["sources"] == [
         {
             "serviceAccountToken": {
-                "path": "azure-identity-token",
+                "path": file.name,
                 "audience": "api://AzureADTokenExchange",
                 "expirationSeconds": 3600,
             }
         }
     ]
-    assert (mount["name"], mount["mountPath"]) == (volume["name"], "/var/run/secrets/azure/tokens")
+    assert (mount["name"], mount["mountPath"]) == (volume["name"], str(file.parent))
 
 
 def test_another_cloud_has_another_audience() -> None:
@@ -115,7 +117,7 @@ def test_the_kubelet_asks_the_port_that_the_container_names(probe: str, path: st
     container = render().container
 
     assert container[probe]["httpGet"] == {"path": path, "port": "http"}
-    assert [(p["name"], p["containerPort"]) for p in container["ports"]] == [("http", 8080)]
+    assert [(p["name"], p["containerPort"]) for p in container["ports"]] == [("http", Settings().listen.port)]
 
 
 def test_no_service_of_the_namespace_reaches_the_environment() -> None:
@@ -127,6 +129,44 @@ def test_memory_is_limited_and_cpu_is_not() -> None:
 
     assert set(resources["requests"]) == {"cpu", "memory"}
     assert set(resources["limits"]) == {"memory"}
+
+
+def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the container's variables set, by field of `Settings`."""
+    return {v["name"].removeprefix(PREFIX).lower(): v["value"] for v in render(values).container["env"]}
+
+
+def test_the_operators_own_defaults_are_the_charts() -> None:
+    assert load_settings(settings_of({})) == Settings()
+
+
+def test_every_setting_of_the_chart_reaches_the_operator() -> None:
+    wanted = {
+        "logLevel": "debug",
+        "logFormat": "console",
+        "resyncSeconds": 60,
+        "revocationDelaySeconds": 0.5,
+        "formerClusterIds": ["one", "two"],
+    }
+
+    assert load_settings(settings_of({"settings": wanted})) == Settings(
+        log_level=LogLevel.DEBUG,
+        log_format=LogFormat.CONSOLE,
+        resync_seconds=60,
+        revocation_delay_seconds=0.5,
+        former_cluster_ids=("one", "two"),
+    )
+
+
+IN_EVERY_POD_THE_SAME = {"kubeconfig", "entra_token_file", "listen"}
+NEEDS_A_FILE = {"ca_bundle"}
+FOR_LABORATORIES = {"allow_endpoints", "azure_rate_scale", "time_scale"}
+
+
+def test_the_chart_sets_all_settings_but_these() -> None:
+    left_out = IN_EVERY_POD_THE_SAME | NEEDS_A_FILE | FOR_LABORATORIES
+
+    assert set(settings_of({})) == set(Settings.model_fields) - left_out
 
 
 @pytest.mark.parametrize(

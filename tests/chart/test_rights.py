@@ -41,7 +41,7 @@ KINDS = ("managedidentityfederations", "entraconnections")
 def test_the_operator_reads_the_issuer_of_its_own_cluster() -> None:
     urls = [rule for rule in the_operators_role().body["rules"] if "nonResourceURLs" in rule]
 
-    assert urls == [{"nonResourceURLs": ["/.well-known/openid-configuration", "/openid/v1/jwks"], "verbs": ["get"]}]
+    assert urls == [{"nonResourceURLs": ["/.well-known/openid-configuration"], "verbs": ["get"]}]
 
 
 @pytest.mark.parametrize("resource", ["secrets", "serviceaccounts", "serviceaccounts/token", "leases", "*"])

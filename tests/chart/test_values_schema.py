@@ -29,6 +29,10 @@ DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
         ({"imagePullSecrets": ["pull"]}, "imagePullSecrets"),
         ({"fullnameOverride": "Not_A_Name"}, "fullnameOverride"),
         ({"resources": {"request": {}}}, "request"),
+        ({"settings": {"logLevel": "loud"}}, "logLevel"),
+        ({"settings": {"resyncSeconds": 0}}, "resyncSeconds"),
+        ({"settings": {"formerClusterIds": ["a,b"]}}, "formerClusterIds"),
+        ({"settings": {"allowEndpoints": True}}, "allowEndpoints"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_name(values: Mapping[str, Any], named: str) -> None:
