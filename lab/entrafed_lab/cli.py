@@ -66,13 +66,29 @@ def up(  # noqa: PLR0917 - typer makes an option of each; nobody calls it by pos
     seed: Annotated[
         Path | None, typer.Option(help="What the simulated Azure holds at first (YAML).", exists=True)
     ] = None,
+    delay_scale: Annotated[
+        float,
+        typer.Option(min=0, help="Multiplies the simulated Azure's delays, such as 20 s of propagation; 0: none."),
+    ] = 1.0,
+    rate_scale: Annotated[
+        float, typer.Option(min=0, help="Multiplies the requests that the simulated Azure takes; 0: no throttling.")
+    ] = 1.0,
     kubernetes_only: Annotated[bool, typer.Option("--kubernetes-only", help="Do not simulate Azure.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return when it is ready, and let it run.")] = False,
 ) -> None:
     """Start the lab, and stay until Ctrl-C or `entrafed-lab down`."""
     report = reporter_on(messages)
     parts = Parts.KUBERNETES_ONLY if kubernetes_only else Parts.BOTH
-    wish = Wish(directory, chart=chart, crds=crds, kubeconfig=kubeconfig, seed=seed, parts=parts)
+    wish = Wish(
+        directory,
+        chart=chart,
+        crds=crds,
+        kubeconfig=kubeconfig,
+        seed=seed,
+        parts=parts,
+        delay_scale=delay_scale,
+        rate_scale=rate_scale,
+    )
     if detach:
         pid = asyncio.run(start_detached(wish, report))
         report.say(f"the lab runs in the background (process {pid}); `entrafed-lab down --dir {directory}` ends it")

@@ -22,8 +22,10 @@ def arguments_of(wish: Wish) -> list[str]:
         "--crds": wish.crds,
         "--kubeconfig": wish.kubeconfig,
         "--seed": wish.seed,
+        "--delay-scale": wish.delay_scale,
+        "--rate-scale": wish.rate_scale,
     }
-    named = [text for name, path in options.items() if path is not None for text in (name, str(path))]
+    named = [text for name, value in options.items() if value is not None for text in (name, str(value))]
     return named + (["--kubernetes-only"] if wish.parts is Parts.KUBERNETES_ONLY else [])
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
@@ -10,8 +11,9 @@ from enum import Enum
 from json import dumps
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
+from .azure import Delays, Rates, Seed, SimulatedAzure
 from .chart import NAMESPACE, manifests_of
 from .cluster import HOW_TO_OPEN_DISCOVERY, Cluster, is_issuer_readable, named_cluster, own_cluster
 from .controlplane.binaries import ProgramStore
@@ -21,7 +23,7 @@ from .controlplane.pki import kept_ca
 from .controlplane.plane import ControlPlane
 from .controlplane.private_files import private_folder, write_private
 from .controlplane.progress import Reporter
-from .operator_account import OperatorAccount
+from .operator_account import ACCOUNT, OperatorAccount
 from .workspace import Running, State, Workspace
 
 
@@ -34,7 +36,11 @@ class Parts(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the user wants of a lab. Without `kubeconfig`, the lab has its own control plane."""
+    """What the user wants of a lab. Without `kubeconfig`, the lab has its own control plane.
+
+    `delay_scale` multiplies all delays of the simulated Azure, `rate_scale` the requests that it takes per second
+    before it answers 429; 0 turns either off.
+    """
 
     directory: Path
     chart: Path | None = None
@@ -42,16 +48,8 @@ class Wish:
     kubeconfig: Path | None = None
     seed: Path | None = None
     parts: Parts = Parts.BOTH
-
-
-class Azure(Protocol):
-    """What the lab asks of the simulated Azure."""
-
-    def describe(self) -> dict[str, Any]:
-        """Endpoints, tenants and seeded objects: the content of azure.json."""
-
-    def environment(self) -> dict[str, str]:
-        """Environment variables for users of the SDKs."""
+    delay_scale: float = 1.0
+    rate_scale: float = 1.0
 
 
 class Lab:
@@ -66,7 +64,7 @@ class Lab:
         self._stack = AsyncExitStack()
         self._watching: set[asyncio.Task[None]] = set()
         self._cluster: Cluster | None = None
-        self.azure: Azure | None = None
+        self.azure: SimulatedAzure | None = None
 
     @property
     def cluster(self) -> Cluster:
@@ -137,20 +135,23 @@ class Lab:
             )
         return cluster
 
-    async def _start_azure(self) -> Azure:
-        from .azure import Seed, SimulatedAzure  # noqa: PLC0415 - the Kubernetes part works without it
-
+    async def _start_azure(self) -> SimulatedAzure:
         self._report.doing("starting the simulated Azure")
+        seed = Seed.load(self._wish.seed).trusting_operator(
+            issuer=self.cluster.issuer, subject=f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
+        )
         azure = SimulatedAzure(
-            seed=Seed.load(self._wish.seed),
+            seed=seed,
+            delays=Delays(scale=self._wish.delay_scale),
+            rates=Rates(self._wish.rate_scale or None),
             ca=kept_ca(self.files.pki, "azure-ca"),
             directory=private_folder(self.files.azure),
             trusted_issuer_cas=[] if self.cluster.ca is None else [self.cluster.ca],
         )
-        running: Azure = await self._stack.enter_async_context(azure)
-        write_private(self.files.azure_json, dumps(running.describe(), indent=2) + "\n")
+        await self._stack.enter_async_context(azure)
+        write_private(self.files.azure_json, dumps(azure.describe(), indent=2) + "\n")
         self._report.say("the simulated Azure is ready")
-        return running
+        return azure
 
     async def _install(self) -> None:
         """The CRDs, the operator's namespace, and what the chart gives the operator."""
@@ -172,6 +173,8 @@ class Lab:
     def _write_bundle(self) -> None:
         kept_ca(private_folder(self.files.pki), "azure-ca")
         authorities = [self.files.pki / "azure-ca.pem", *([self.cluster.ca] if self.cluster.ca else [])]
+        if system := ssl.get_default_verify_paths().cafile:  # a shell with our variables should still reach the world
+            authorities.append(Path(system))
         write_private(self.files.ca_bundle, b"".join(path.read_bytes() for path in authorities))
 
     def _write_env(self) -> None:

@@ -77,7 +77,7 @@ class IssuerKeys:
         return dict(pair for pair in map(_rsa_key, listed[:READ_KEYS]) if pair is not None)
 
     async def _get(self, url: str) -> Mapping[str, object]:
-        async with self._client().get(url, headers={"Accept": "application/json"}) as response:
+        async with self._client().get(url) as response:
             response.raise_for_status()
             document = await response.json(content_type=None)
         if not isinstance(document, dict):

@@ -1,0 +1,96 @@
+"""The whole lab: each side trusts what it must of the other, and its files are all that a user needs."""
+
+import asyncio
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity.aio import WorkloadIdentityCredential
+
+from azure_clients import assertion_credential, graph_client
+from entrafed_lab.azure import SimulatedAzure
+from entrafed_lab.azure.seed import OPERATOR_APP, READER_OBJECT
+from entrafed_lab.controlplane import KubectlError
+from entrafed_lab.controlplane.progress import Silent
+from entrafed_lab.lab import Lab, Wish
+
+from .controlplane.processes import mentioning
+
+pytestmark = pytest.mark.usefixtures("binaries")  # built before, lest a test waits for it
+
+
+def exports(env: Path) -> dict[str, str]:
+    """The variables of `.lab/env`, PATH apart."""
+    pairs = (line.removeprefix("export ").partition("=") for line in env.read_text().splitlines())
+    return {name: shlex.split(value)[0] for name, _, value in pairs if name != "PATH"}
+
+
+async def command(*arguments: str, within: float = 120) -> str:
+    """What `entrafed-lab` prints."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "entrafed_lab", *arguments, stdout=subprocess.PIPE, env=os.environ
+    )
+    async with asyncio.timeout(within):
+        out, _ = await process.communicate()
+    assert process.returncode == 0, out.decode()
+    return out.decode()
+
+
+async def test_the_operator_signs_in_with_its_projected_token_and_lists_credentials(tmp_path: Path) -> None:
+    async with Lab(Wish(tmp_path / "lab"), Silent()) as lab:
+        files, variables = lab.files, exports(lab.files.env)
+        assert isinstance(lab.azure, SimulatedAzure)
+        async with WorkloadIdentityCredential(
+            tenant_id=variables["AZURE_TENANT_ID"],
+            client_id=OPERATOR_APP,
+            token_file_path=str(files.operator_token),
+            authority=variables["AZURE_AUTHORITY_HOST"],
+            connection_verify=str(files.ca_bundle),
+        ) as credential:
+            credentials = graph_client(lab.azure, credential).applications.by_application_id(READER_OBJECT)
+            listed = await credentials.federated_identity_credentials.get()
+        assert listed is not None
+        assert [item.name for item in listed.value or []] == ["terraform-production"]
+
+        other = await lab.cluster.kubectl("create", "token", "default", "--audience=api://AzureADTokenExchange")
+        async with assertion_credential(lab.azure, other.strip(), client_id=OPERATOR_APP) as credential:
+            with pytest.raises(
+                ClientAuthenticationError, match=r"AADSTS700213: .*system:serviceaccount:default:default"
+            ):
+                await credential.get_token("https://graph.microsoft.com/.default")
+
+
+async def test_the_files_of_a_lab_are_all_that_a_user_and_an_operator_need(tmp_path: Path) -> None:
+    async with Lab(Wish(tmp_path / "lab"), Silent()) as lab:
+        files, variables = lab.files, exports(lab.files.env)
+        as_operator = lab.cluster.kubectl.with_kubeconfig(files.operator_kubeconfig)
+        who = await as_operator("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+        assert who == "system:serviceaccount:entrafed-system:entrafed"
+        with pytest.raises(KubectlError, match="get secrets"):
+            await as_operator("get", "secrets", "--all-namespaces")
+
+        told = json.loads(files.azure_json.read_text())
+        assert told["endpoints"]["login"] == variables["AZURE_AUTHORITY_HOST"]
+        assert told["operator"] == {"tenantId": variables["AZURE_TENANT_ID"], "clientId": OPERATOR_APP}
+        secret = [files.operator_token, files.operator_api_token, files.kubeconfig, files.azure_json, files.env]
+        assert {path.stat().st_mode & 0o777 for path in secret} == {0o600}
+    assert mentioning(tmp_path) == set()
+
+
+async def test_a_lab_runs_in_the_background_until_it_is_ended(tmp_path: Path) -> None:
+    where = f"--dir={tmp_path / 'lab'}"
+    try:
+        await command("up", "--detach", "--delay-scale=0", where)
+        status = json.loads(await command("status", "-o", "json", where))
+        assert status["state"] == "ready"
+        ports = (tmp_path / "lab" / "azure" / "ports.json").read_text()
+        assert f"export KUBECONFIG={tmp_path}/lab/kubeconfig" in await command("env", where)
+    finally:
+        await command("down", where)
+    assert mentioning(tmp_path) == set()
+    assert json.loads(ports).keys() == {"login", "graph", "arm", "blob", "imds", "appservice", "admin"}
