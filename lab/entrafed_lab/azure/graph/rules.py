@@ -76,9 +76,9 @@ class Rules:
             raise bad_request("Property 'issuer' is required and cannot be empty.")
         if len(credential.audiences) != 1:
             raise bad_request("Property 'audiences' must have exactly one value.")
-        if (credential.subject or "") and credential.expression:
+        if credential.subject and credential.expression is not None:
             raise bad_request("'subject' and 'claimsMatchingExpression' are mutually exclusive.")
-        if not credential.subject and not credential.expression:
+        if not credential.subject and credential.expression is None:
             raise bad_request("Property 'subject' is required and cannot be empty.")
         if credential.expression is not None:
             self._check_expression(credential.issuer, credential.expression)
