@@ -33,11 +33,16 @@ format: $(STAMP) ## Format and mend what can be mended
 	@$(RUN) ruff check --quiet --fix-only . && $(RUN) ruff format --quiet .
 
 .PHONY: check
-check: $(STAMP) ## Format, lint, types, house contracts
+check: $(STAMP) ## Format, lint, types, house contracts, generated files
 	@$(RUN) ruff format --check --quiet .
 	@$(RUN) ruff check --quiet .
 	@$(RUN) mypy --no-error-summary
 	@$(RUN) lint-imports --no-cache
+	@$(RUN) python -m entrafed.api.generate --check
+
+.PHONY: generate
+generate: $(STAMP) ## Write the CRDs, the chart's copies of them and the API reference from the models
+	@$(RUN) python -m entrafed.api.generate
 
 .PHONY: test
 test: $(STAMP) ## Run the tests

@@ -14,8 +14,7 @@ from entrafed.api.schema import TIME, camel_case, list_keyed_by
 MAX_MESSAGE = 4096
 """Characters of a message that are kept; a longer one would be cut by every tool that shows it."""
 
-
-Reason = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z]([A-Za-z0-9]*[A-Za-z0-9])?$")]
+ReasonWord = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z]([A-Za-z0-9]*[A-Za-z0-9])?$")]
 
 
 def _cut(message: Any) -> Any:
@@ -53,7 +52,7 @@ class Condition:
     """What the condition speaks about."""
     status: ConditionStatus
     """Whether it holds: True, False or Unknown."""
-    reason: Reason
+    reason: ReasonWord
     """Why, in one CamelCase word that programs may rely on. Every reason has a page in the reference."""
     message: Message
     """What, where and what to do, for people. The wording may change between versions."""

@@ -17,6 +17,13 @@ _HEADER = """\
 """
 
 
+class _WrittenOut(yaml.SafeDumper):
+    """YAML without anchors: people read these files, and not every tool follows an alias."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def definitions() -> dict[str, Schema]:
     """The definition of each kind, by the plural under which the API server knows it."""
     return {FEDERATIONS: _federations(), CONNECTIONS: _connections()}
@@ -24,7 +31,7 @@ def definitions() -> dict[str, Schema]:
 
 def as_yaml(definition: Schema) -> str:
     """One definition as a YAML document."""
-    return _HEADER + yaml.safe_dump(definition, sort_keys=False, width=120, allow_unicode=True)
+    return _HEADER + yaml.dump(definition, Dumper=_WrittenOut, sort_keys=False, width=120, allow_unicode=True)
 
 
 def _federations() -> Schema:

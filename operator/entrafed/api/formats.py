@@ -25,10 +25,15 @@ HTTPS = Like(
     r"\s*https://[^\s/?#@]+(/[^\s?#]*)?\s*",
     "must be an address that begins with `https://`, without user, query or fragment",
 )
-NOT_ENTRA = Unlike(
-    rf"(?is)\s*https://({_ENTRA_HOSTS})\.?(:[0-9]+)?(/.*)?",
-    "may not be an issuer of Entra: for tokens of a managed identity use `managedIdentity`",
-)
+
+
+def not_entra(instead: str) -> Unlike:
+    """No issuer of Entra's own tokens; `instead` is the field for those."""
+    return Unlike(
+        rf"(?is)\s*https://({_ENTRA_HOSTS})\.?(:[0-9]+)?(/.*)?",
+        f"may not be an issuer of Entra: for tokens of a managed identity use `{instead}`",
+    )
+
 
 Guid = Annotated[str, Field(max_length=36), Like(_GUID, "must be a GUID, like `11111111-2222-3333-4444-555555555555`")]
 
@@ -61,7 +66,7 @@ DnsSubdomain = Annotated[
     ),
 ]
 
-Issuer = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, HTTPS, NOT_ENTRA]
+Issuer = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, HTTPS, not_entra("managedIdentity")]
 Subject = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, NO_WILDCARD]
 Audience = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, NO_WILDCARD]
 Endpoint = Annotated[

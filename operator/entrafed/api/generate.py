@@ -1,4 +1,4 @@
-"""Write `crds/` and `docs/reference/api.md` from the models, or tell which of them are stale.
+"""Write the CRDs, the chart's copies of them and the API reference from the models, or tell which are stale.
 
 python -m entrafed.api.generate [--check]
 """
@@ -12,9 +12,13 @@ from entrafed.api.reference import page
 
 def files() -> dict[str, str]:
     """Every generated file: its path from the root of the checkout, and its text."""
-    kinds = definitions()
-    written = {f"crds/{definition['metadata']['name']}.yaml": as_yaml(definition) for definition in kinds.values()}
-    return {**written, "docs/reference/api.md": page(kinds.values())}
+    kinds = definitions().values()
+    crds = {
+        f"{folder}/{kind['metadata']['name']}.yaml": as_yaml(kind)
+        for kind in kinds
+        for folder in ("crds", "charts/entrafed/files/crds")
+    }
+    return {**crds, "docs/reference/api.md": page(kinds)}
 
 
 def stale(root: Path) -> list[str]:

@@ -13,6 +13,7 @@ from entrafed.api.schema import VALIDATIONS
 Schema = dict[str, Any]
 
 _DROPPED = frozenset({"title", "$defs"})
+_FIRST = ("type", "description", "default", "enum")  # what readers look for, ahead of the rest
 
 
 def structural(model: type[Any]) -> Schema:
@@ -42,7 +43,7 @@ def _structural(schema: Mapping[str, Any], models: Mapping[str, Any]) -> Schema:
                 result[keyword] = value
     if result.get("type") == "integer":
         result["format"] = "int64"
-    return result
+    return {**{keyword: result[keyword] for keyword in _FIRST if keyword in result}, **result}
 
 
 def _written_out(schema: Mapping[str, Any], models: Mapping[str, Any]) -> Schema:

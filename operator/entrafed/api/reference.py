@@ -1,5 +1,6 @@
 """The reference page of the API, generated from the schema that the API server enforces."""
 
+import json
 from collections.abc import Iterable, Iterator
 
 from entrafed.api.openapi import Schema
@@ -65,6 +66,6 @@ def _about(field: Schema) -> str:
     inner = field.get("items", {})
     rules = [rule["message"] for rule in (*field.get(VALIDATIONS, ()), *inner.get(VALIDATIONS, ()))]
     own_rules = [] if inner.get("properties") or field.get("properties") else rules
-    default = [f"Default: `{field['default']}`."] if "default" in field and field["type"] != "object" else []
-    text = " ".join([field.get("description", ""), *default, *(f"It {rule}." for rule in own_rules)])
+    default = f"Default: `{json.dumps(field['default'])}`.".replace('"', "") if "default" in field else ""
+    text = " ".join(filter(None, [field.get("description", ""), default, *(f"It {rule}." for rule in own_rules)]))
     return text.replace("|", "\\|").replace("\n", " ")

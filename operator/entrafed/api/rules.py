@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic.dataclasses import dataclass
 
-from entrafed.api.formats import MAX_VALUE, DnsLabel, Guid
+from entrafed.api.formats import MAX_VALUE, DnsLabel, Guid, not_entra
 from entrafed.api.schema import ATOMIC_LIST, SET, Like, Must, at_least_one_of, camel_case, exactly_one_of
 
 OWN_CLUSTER = "cluster"
@@ -119,6 +119,7 @@ IssuerMatch = Annotated[
         rf"{OWN_CLUSTER}|https://[^\s/?#@*]+(/[^\s?#*]*)?",
         "must be `cluster`, for service accounts of this cluster, or an address that begins with `https://`",
     ),
+    not_entra("managedIdentities"),
 ]
 
 SubjectPattern = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from entrafed.api.conditions import Conditions, Message, Reason
+from entrafed.api.conditions import Conditions, Message, ReasonWord
 from entrafed.api.dumping import dump
 from entrafed.api.formats import MAX_VALUE
 from entrafed.api.metadata import MAX_ANNOTATION
@@ -103,7 +103,7 @@ class CredentialItemStatus:
     """Pending: under way. Synced: Azure holds what is asked for. Conflict: somebody else holds it, with other content.
     Denied: no rule of the connection allows it. Drifted: somebody else changed it, and `driftPolicy` is Report. Failed:
     a person must act."""
-    reason: Reason
+    reason: ReasonWord
     """Why, in one CamelCase word. Every reason has a page in the reference."""
     message: Message
     """What, where and what to do, for people."""

@@ -1,0 +1,435 @@
+"""What `kubectl apply` says to a mistake, on a real API server: where it is, and what is possible instead."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from entrafed_lab.controlplane import Kubectl, KubectlError
+from manifests import (
+    APP,
+    ON_IDENTITY,
+    TENANT,
+    Manifest,
+    connection,
+    federation,
+    from_github,
+    from_identity,
+    from_oidc,
+    from_service_account,
+    identity_id,
+    rule,
+    without,
+)
+from schema_world import apply
+
+GUID = "must be a GUID, like `11111111-2222-3333-4444-555555555555`"
+IDENTITY = "must be the resource id of a user-assigned managed identity, like"
+LABEL = "must be a DNS label: lower-case letters, digits and `-`"
+NAME = "must be a DNS name: lower-case letters, digits, `-` and `.`"
+BLANKS = "may not be empty, nor begin or end with a blank"
+WILDCARD = "may not contain `*`: Entra compares exactly"
+HTTPS = "must be an address that begins with `https://`, without user, query or fragment"
+ENTRA = "may not be an issuer of Entra: for tokens of a managed identity use `managedIdentity`"
+SOURCES = "must have exactly one of `managedIdentity`, `serviceAccount`, `githubActions`, `oidc`"
+NARROWED = "must have exactly one of `environment`, `branch`, `tag`, `pullRequest`"
+ENDPOINT = "must be an address that begins with `https://` and ends with a host or port"
+NO_ENTRA_TOKENS = (
+    "may not have a `managedIdentity` in `federatedCredentials` when `target` is a managed identity: Entra accepts"
+    " its own tokens at applications only (AADSTS700222)"
+)
+FIXED = "may not be changed: make a new object instead"
+
+ITEM = "spec.federatedCredentials[0]"
+RULE = "spec.rules[0]"
+SOURCE = f"{RULE}.federatedCredentials[0]"
+
+
+def on(**application: str) -> Manifest:
+    return federation(target={"application": application})
+
+
+def different(source: str) -> str:
+    return f"must have a different `{source}` in each item"
+
+
+def serving(**namespaces: Any) -> Manifest:
+    return connection(rule(namespaces=namespaces))
+
+
+def allowing(**targets: Any) -> Manifest:
+    return connection(rule(targets=targets))
+
+
+def expression(**parts: Any) -> Manifest:
+    return serving(selector={"matchExpressions": [parts]})
+
+
+LONG = "x" * 601
+
+MISTAKES: dict[str, tuple[Manifest, str, str]] = {
+    # what carries the credentials
+    "no connection": (without(federation(), "spec", "connectionRef"), "spec.connectionRef", "Required value"),
+    "a connection with a capital": (federation(connectionRef={"name": "Default"}), "spec.connectionRef.name", NAME),
+    "no spec": (without(federation(), "spec"), "spec", "Required value"),
+    "no target": (without(federation(), "spec", "target"), "spec.target", "Required value"),
+    "an empty target": (
+        federation(target={}),
+        "spec.target",
+        "must have exactly one of `application`, `managedIdentity`",
+    ),
+    "two targets": (
+        federation(target={"application": {"clientId": APP}, **ON_IDENTITY}),
+        "spec.target",
+        "must have exactly one of `application`, `managedIdentity`",
+    ),
+    "an app without an id": (
+        on(),
+        "spec.target.application",
+        "must have exactly one of `clientId`, `objectId`, `uniqueName`",
+    ),
+    "an app with two ids": (
+        on(clientId=APP, objectId=APP),
+        "spec.target.application",
+        "must have exactly one of `clientId`, `objectId`, `uniqueName`",
+    ),
+    "a client id that is a name": (on(clientId="contoso-web"), "spec.target.application.clientId", GUID),
+    "a client id in braces": (on(clientId="{" + APP[2:] + "}"), "spec.target.application.clientId", GUID),
+    "an empty object id": (on(objectId=""), "spec.target.application.objectId", GUID),
+    "a client id that is too long": (on(clientId=APP + "0"), "spec.target.application.clientId", "Too long"),
+    "a blank before a unique name": (on(uniqueName=" web"), "spec.target.application.uniqueName", BLANKS),
+    "a target that is another resource": (
+        federation(
+            target={"managedIdentity": {"resourceId": identity_id().replace("userAssignedIdentities", "sites")}}
+        ),
+        "spec.target.managedIdentity.resourceId",
+        IDENTITY,
+    ),
+    "a target with more behind its name": (
+        federation(target={"managedIdentity": {"resourceId": f"{identity_id()}/federatedIdentityCredentials/x"}}),
+        "spec.target.managedIdentity.resourceId",
+        IDENTITY,
+    ),
+    "a target in no real subscription": (
+        federation(target={"managedIdentity": {"resourceId": identity_id().replace("22222222-", "")}}),
+        "spec.target.managedIdentity.resourceId",
+        IDENTITY,
+    ),
+    # items
+    "21 items": (
+        federation(*(from_service_account(f"sa-{n}", name=f"item-{n}") for n in range(21))),
+        "spec.federatedCredentials",
+        "Too many",
+    ),
+    "two items of one name": (
+        federation(from_service_account("a"), from_service_account("b")),
+        "spec.federatedCredentials[1]",
+        "Duplicate value",
+    ),
+    "an item without a name": (federation(without(from_oidc(), "name")), f"{ITEM}.name", "Required value"),
+    "an item with a capital": (federation(from_oidc(name="Web")), f"{ITEM}.name", LABEL),
+    "an item whose name is too long": (federation(from_oidc(name="x" * 64)), f"{ITEM}.name", "Too long"),
+    "an item without a source": (federation({"name": "pods"}), ITEM, SOURCES),
+    "an item with two sources": (
+        federation({**from_service_account(), **from_oidc()}),
+        ITEM,
+        SOURCES,
+    ),
+    "a blank after an audience": (federation(from_oidc(audience="api://x ")), f"{ITEM}.audience", BLANKS),
+    "an audience with a wildcard": (federation(from_oidc(audience="api://*")), f"{ITEM}.audience", WILDCARD),
+    "an audience that is too long": (federation(from_oidc(audience=LONG)), f"{ITEM}.audience", "Too long"),
+    # managed identities
+    "an identity by its name": (federation(from_identity("web")), f"{ITEM}.managedIdentity.resourceId", IDENTITY),
+    "an identity twice, in two cases": (
+        federation(from_identity(name="a"), from_identity(identity_id().upper(), name="b")),
+        "spec.federatedCredentials",
+        different("managedIdentity"),
+    ),
+    "an identity on an identity": (
+        federation(from_identity(), target=ON_IDENTITY),
+        "spec",
+        NO_ENTRA_TOKENS,
+    ),
+    # service accounts
+    "a service account of another namespace": (
+        federation(from_service_account("other/web")),
+        f"{ITEM}.serviceAccount.name",
+        NAME,
+    ),
+    "a service account without a name": (
+        federation({"name": "pods", "serviceAccount": {}}),
+        f"{ITEM}.serviceAccount.name",
+        "Required value",
+    ),
+    "a service account twice": (
+        federation(from_service_account(name="a"), from_service_account(name="b", audience="api://other")),
+        "spec.federatedCredentials",
+        different("serviceAccount"),
+    ),
+    # GitHub Actions
+    "a repository without an owner": (
+        federation(from_github("web")),
+        f"{ITEM}.githubActions.repository",
+        "must be `owner/name`, like `contoso/web`",
+    ),
+    "a repository by its address": (
+        federation(from_github("https://github.com/contoso/web")),
+        f"{ITEM}.githubActions.repository",
+        "must be `owner/name`, like `contoso/web`",
+    ),
+    "a whole repository": (
+        federation({"name": "ci", "githubActions": {"repository": "contoso/web"}}),
+        f"{ITEM}.githubActions",
+        NARROWED,
+    ),
+    "a branch and an environment": (
+        federation(from_github(branch="main", environment="prod")),
+        f"{ITEM}.githubActions",
+        NARROWED,
+    ),
+    "all branches": (federation(from_github(branch="*")), f"{ITEM}.githubActions.branch", WILDCARD),
+    "a branch as a ref": (
+        federation(from_github(branch="refs/heads/main")),
+        f"{ITEM}.githubActions.branch",
+        "must be the name of the branch alone, without `refs/heads/`",
+    ),
+    "a tag as a ref": (
+        federation(from_github(tag="refs/tags/v1")),
+        f"{ITEM}.githubActions.tag",
+        "must be the name of the tag alone, without `refs/tags/`",
+    ),
+    "an environment that is empty": (
+        federation(from_github(environment="")),
+        f"{ITEM}.githubActions.environment",
+        BLANKS,
+    ),
+    "an environment whose subject is too long": (
+        federation(from_github(environment=":" * 200)),
+        f"{ITEM}.githubActions",
+        "must give a subject of at most 600 characters, each `:` of `environment` counted as three",
+    ),
+    "the same jobs twice": (
+        federation(from_github(name="a"), from_github(name="b")),
+        "spec.federatedCredentials",
+        different("githubActions"),
+    ),
+    "the same jobs as githubActions and as oidc": (
+        federation(
+            from_github(environment="a:b"),
+            from_oidc("https://token.actions.githubusercontent.com", "repo:contoso/web:environment:a%3Ab"),
+        ),
+        "spec.federatedCredentials",
+        "may not have an `oidc` with the same issuer and subject as a `githubActions` of another item",
+    ),
+    # any other issuer
+    "an issuer over http": (federation(from_oidc("http://issuer.example")), f"{ITEM}.oidc.issuer", HTTPS),
+    "an issuer without a scheme": (federation(from_oidc("issuer.example")), f"{ITEM}.oidc.issuer", HTTPS),
+    "an issuer with a user": (federation(from_oidc("https://me@issuer.example")), f"{ITEM}.oidc.issuer", HTTPS),
+    "an issuer with a query": (federation(from_oidc("https://issuer.example/?a=b")), f"{ITEM}.oidc.issuer", HTTPS),
+    "a blank before an issuer": (federation(from_oidc(" https://issuer.example")), f"{ITEM}.oidc.issuer", BLANKS),
+    "a line end after an issuer": (federation(from_oidc("https://issuer.example\n")), f"{ITEM}.oidc.issuer", BLANKS),
+    "Entra as the issuer": (
+        federation(from_oidc(f"https://login.microsoftonline.com/{TENANT}/v2.0")),
+        f"{ITEM}.oidc.issuer",
+        ENTRA,
+    ),
+    "Entra as the issuer, in capitals": (
+        federation(from_oidc("https://LOGIN.microsoftonline.com/x")),
+        f"{ITEM}.oidc.issuer",
+        ENTRA,
+    ),
+    "Entra of old as the issuer": (federation(from_oidc("https://sts.windows.net/x/")), f"{ITEM}.oidc.issuer", ENTRA),
+    "Entra for governments as the issuer": (
+        federation(from_oidc("https://login.microsoftonline.us/x/v2.0")),
+        f"{ITEM}.oidc.issuer",
+        ENTRA,
+    ),
+    "Entra in China as the issuer": (
+        federation(from_oidc("https://login.partner.microsoftonline.cn/x/v2.0")),
+        f"{ITEM}.oidc.issuer",
+        ENTRA,
+    ),
+    "an issuer that is too long": (
+        federation(from_oidc(f"https://{LONG}")),
+        f"{ITEM}.oidc.issuer",
+        "Too long",
+    ),
+    "a subject with a wildcard": (federation(from_oidc(subject="repo:contoso/*")), f"{ITEM}.oidc.subject", WILDCARD),
+    "a subject that is empty": (federation(from_oidc(subject="")), f"{ITEM}.oidc.subject", BLANKS),
+    "a subject that is too long": (federation(from_oidc(subject=LONG)), f"{ITEM}.oidc.subject", "Too long"),
+    "a pair twice, for two audiences": (
+        federation(from_oidc(name="a"), from_oidc(name="b", audience="api://other")),
+        "spec.federatedCredentials",
+        different("oidc"),
+    ),
+    # policies
+    "a policy that there is not": (federation(deletionPolicy="Keep"), "spec.deletionPolicy", "Unsupported value"),
+    "a drift policy in lower case": (federation(driftPolicy="repair"), "spec.driftPolicy", "Unsupported value"),
+    "suspend as text": (federation(suspend="yes"), "spec.suspend", "must be of type boolean"),
+    # connections
+    "no tenant": (without(connection(), "spec", "tenantId"), "spec.tenantId", "Required value"),
+    "a tenant by its domain": (connection(tenantId="contoso.onmicrosoft.com"), "spec.tenantId", GUID),
+    "a cloud that there is not": (connection(cloud="AzureGermany"), "spec.cloud", "Unsupported value"),
+    "no credential": (without(connection(), "spec", "credential"), "spec.credential", "Required value"),
+    "an empty credential": (connection(credential={}), "spec.credential", "must have `workloadIdentity`"),
+    "an operator without a client id": (
+        connection(credential={"workloadIdentity": {}}),
+        "spec.credential.workloadIdentity.clientId",
+        "Required value",
+    ),
+    "an endpoint over http": (
+        connection(endpoints={"login": "http://x", "graph": "https://x", "arm": "https://x"}),
+        "spec.endpoints.login",
+        ENDPOINT,
+    ),
+    "an endpoint with a path": (
+        connection(endpoints={"login": "https://x", "graph": "https://x/v1.0", "arm": "https://x"}),
+        "spec.endpoints.graph",
+        ENDPOINT,
+    ),
+    "only some endpoints": (
+        connection(endpoints={"login": "https://x", "graph": "https://x"}),
+        "spec.endpoints.arm",
+        "Required value",
+    ),
+    # rules
+    "33 rules": (connection(*(rule() for _ in range(33))), "spec.rules", "Too many"),
+    "a rule for no namespaces": (serving(), f"{RULE}.namespaces", "must have at least one of `names`, `selector`"),
+    "a namespace with a wildcard": (serving(names=["team-*"]), f"{RULE}.namespaces.names[0]", LABEL),
+    "a namespace twice": (serving(names=["a", "a"]), f"{RULE}.namespaces.names[1]", "Duplicate value"),
+    "a selector of nothing": (
+        serving(selector={}),
+        f"{RULE}.namespaces.selector",
+        "must have at least one of `matchLabels`, `matchExpressions`",
+    ),
+    "a label that is in no values": (
+        expression(key="team", operator="In"),
+        f"{RULE}.namespaces.selector.matchExpressions[0]",
+        "must have `values` with `In` and `NotIn`, and may not have them with `Exists` and `DoesNotExist`",
+    ),
+    "a rule for no targets": (
+        allowing(),
+        f"{RULE}.targets",
+        "must have at least one of `applications`, `managedIdentities`",
+    ),
+    "an allowed app by its name": (allowing(applications=["web"]), f"{RULE}.targets.applications[0]", GUID),
+    "an allowed identity by its name": (
+        allowing(managedIdentities=["web"]),
+        f"{RULE}.targets.managedIdentities[0]",
+        "must be the resource id of a user-assigned managed identity, in which `*` may stand for a part of a name",
+    ),
+    "an allowed source of nothing": (
+        connection(rule({})),
+        SOURCE,
+        "must have exactly one of `issuer`, `managedIdentities`",
+    ),
+    "an allowed issuer without subjects": (
+        connection(rule({"issuer": "cluster"})),
+        SOURCE,
+        "must have `subjects` with `issuer`, and may not have them without",
+    ),
+    "allowed issuers by a wildcard": (
+        connection(rule({"issuer": "https://*.example", "subjects": ["x"]})),
+        f"{SOURCE}.issuer",
+        "must be `cluster`, for service accounts of this cluster, or an address that begins with `https://`",
+    ),
+    "Entra as an allowed issuer": (
+        connection(rule({"issuer": f"https://login.microsoftonline.com/{TENANT}/v2.0", "subjects": ["**"]})),
+        f"{SOURCE}.issuer",
+        "may not be an issuer of Entra: for tokens of a managed identity use `managedIdentities`",
+    ),
+    "an allowed subject with an unknown placeholder": (
+        connection(rule({"issuer": "cluster", "subjects": ["system:serviceaccount:{ns}:*"]})),
+        f"{SOURCE}.subjects[0]",
+        "may have no other placeholder than `{namespace}`",
+    ),
+    "a blank after an allowed subject": (
+        connection(rule({"issuer": "cluster", "subjects": ["x "]})),
+        f"{SOURCE}.subjects[0]",
+        "may not begin or end with a blank",
+    ),
+}
+
+_COMPLAINT = re.compile(
+    r"(?:^\* |is invalid: )(?P<where>[a-zA-Z]+(?:\.[a-zA-Z]+|\[\d+\])*): (?P<what>.*)$", re.MULTILINE
+)
+
+
+def complaints(error: KubectlError) -> list[tuple[str, str]]:
+    """Where and what, for each complaint of the API server that kubectl shows."""
+    return [(found["where"], found["what"]) for found in _COMPLAINT.finditer(str(error.detail))]
+
+
+async def refused(user: Kubectl, manifest: Manifest) -> list[tuple[str, str]]:
+    with pytest.raises(KubectlError) as error:
+        await apply(user, manifest)
+    return complaints(error.value)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+async def test_a_mistake_is_refused_where_it_is_and_in_the_users_words(user: Kubectl, mistake: str) -> None:
+    manifest, where, what = MISTAKES[mistake]
+    found = await refused(user, manifest)
+    assert [place for place, _ in found if not place.startswith("<")] == [where], found
+    assert what in found[0][1]
+
+
+CHANGES: dict[str, tuple[Manifest, Manifest, str]] = {
+    "another connection": (
+        federation(name="fixed"),
+        federation(name="fixed", connectionRef={"name": "other"}),
+        "spec.connectionRef",
+    ),
+    "another app": (
+        federation(name="fixed"),
+        federation(name="fixed", target={"application": {"clientId": TENANT}}),
+        "spec.target",
+    ),
+    "an identity in place of an app": (
+        federation(name="fixed"),
+        federation(name="fixed", target=ON_IDENTITY),
+        "spec.target",
+    ),
+    "the same app by another id": (
+        federation(name="fixed"),
+        federation(name="fixed", target={"application": {"objectId": APP}}),
+        "spec.target",
+    ),
+    "another tenant": (connection(name="fixed"), connection(name="fixed", tenantId=APP), "spec.tenantId"),
+    "another cloud": (connection(name="fixed"), connection(name="fixed", cloud="AzureChina"), "spec.cloud"),
+    "no cloud in place of one": (
+        connection(name="fixed", cloud="AzureChina"),
+        connection(name="fixed"),
+        "spec.cloud",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_what_decides_where_things_are_written_cannot_be_changed(user: Kubectl, change: str) -> None:
+    before, after, where = CHANGES[change]
+    await apply(user, before)
+    try:
+        found = await refused(user, after)
+    finally:
+        await user("delete", "-f", "-", stdin=json.dumps(before))
+    assert [place for place, _ in found] == [where], found
+    assert FIXED in found[0][1]
+
+
+@pytest.mark.parametrize("field", ["connectionRef", "target"])
+async def test_what_decides_where_things_are_written_cannot_be_left_out_later(user: Kubectl, field: str) -> None:
+    before = federation(name="kept")
+    await apply(user, before)
+    try:
+        found = await refused(user, without(before, "spec", field))
+    finally:
+        await user("delete", "-f", "-", stdin=json.dumps(before))
+    assert found[0] == (f"spec.{field}", "Required value")
+
+
+async def test_a_field_that_is_not_built_yet_is_refused_by_its_name(user: Kubectl) -> None:
+    with pytest.raises(KubectlError) as error:
+        await apply(user, federation(roleAssignments=[]))
+    assert 'unknown field "spec.roleAssignments"' in str(error.value.detail)
