@@ -25,9 +25,11 @@ AADSTS = {
     70021: SignInError(
         "no federated identity credential matches the token: its issuer, subject or audience differs, or it "
         "was created a moment ago",
+        _TRANSIENT,
     ),
     70025: SignInError(
-        "the application or identity has no federated identity credentials: they were deleted, or created a moment ago"
+        "the application or identity has no federated identity credentials: they were deleted, or created a moment ago",
+        _TRANSIENT,
     ),
     70052: SignInError("a multi-tenant application cannot trust the Entra issuer of Azure DevOps"),
     90002: SignInError("the tenant does not exist in this cloud"),

@@ -47,7 +47,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, now: float
 def _error(body: bytes) -> tuple[str | None, str, tuple[int, ...]]:
     try:
         parsed = json.loads(body) if len(body) <= _JSON_BOUND else None
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     error = parsed.get("error") if isinstance(parsed, dict) else None
     if isinstance(error, dict):
@@ -79,7 +79,7 @@ def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 _MOVING = re.compile(
-    r"\s*(?:\b(?:Trace|Correlation|Request|Client Request|Activity|Tracking)[ -]?ID\s*:?\s*'?[0-9a-f-]{32,36}'?"
+    r"\s*(?:\b(?:Trace|Correlation|(?:Client[ -])?Request|Activity|Tracking)[ -]?ID\s*:?\s*'?[0-9a-f-]{32,36}'?"
     r"|\bTimestamp\s*:?\s*\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?)\.?,?",
     re.IGNORECASE,
 )

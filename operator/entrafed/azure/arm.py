@@ -166,7 +166,13 @@ class Arm:
         """The names under an identity right before a write to it, whose budget has been waited for."""
         await self._budget(path, Spend.WRITE).open()
         names = self._looks.fresh(path.key)
-        return names if names is not None else {credential.name for credential in await self.credentials(parent)}
+        if names is not None:
+            return names
+        try:
+            return {credential.name for credential in await self.credentials(parent)}
+        except AzureProblem as problem:
+            problem.answered = True  # for the write, which has not been sent
+            raise
 
     async def _put(self, call: Call, path: IdentityPath, credential: NewCredential) -> None:
         trust = credential.trust

@@ -83,7 +83,7 @@ def _credential(item: object) -> ObservedCredential:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unreadable("it is not JSON") from None
     if not isinstance(parsed, dict):
         raise Unreadable("it is no object")

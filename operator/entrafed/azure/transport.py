@@ -77,10 +77,13 @@ class Checkpoint:
             self._may_write()
 
     def let_in(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """Raise `Refused` for an answer that is not success, before any SDK has seen it."""
+        """Raise `Refused` for an answer that is not success, `Unreadable` for a success that is somebody's web page,
+        before any SDK has seen it."""
+        lower = {name.lower(): value for name, value in headers.items()}
         if not 200 <= status < 300:
-            lower = {name.lower(): value for name, value in headers.items()}
             raise Refused(read_answer(status, lower, body, self._clock.now()))
+        if body and "json" not in lower.get("content-type", ""):
+            raise Unreadable("it is not JSON")
 
 
 class AzureTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core loads the class by name, untyped

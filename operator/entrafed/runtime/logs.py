@@ -12,8 +12,9 @@ from entrafed.runtime.redaction import redact_event
 from entrafed.runtime.settings import LogFormat, LogLevel
 
 OURS = "entrafed"
-SILENT_BELOW_ERROR = ("kopf._core.reactor.running",)
-"""It warns at every start that it was given no signals to handle, which is how it is meant to run here."""
+SILENT_BELOW_ERROR = ("kopf._core.reactor.running", "azure.identity")
+"""Kopf warns at every start that it was given no signals to handle, which is how it is meant to run here; azure-identity
+warns of every sign-in that failed, which we report ourselves, and may quote Entra's answer."""
 
 
 def configure_logs(level: LogLevel, form: LogFormat, stream: TextIO | None = None) -> None:
