@@ -13,8 +13,8 @@ from entrafed.runtime.settings import LogFormat, LogLevel
 
 OURS = "entrafed"
 SILENT_BELOW_ERROR = ("kopf._core.reactor.running", "azure.identity")
-"""Kopf warns at every start that it was given no signals to handle, which is how it is meant to run here; azure-identity
-warns of every sign-in that failed, which we report ourselves, and may quote Entra's answer."""
+"""Kopf warns at every start that it was given no signals to handle, which is how it is meant to run here.
+azure-identity warns of every sign-in that failed: we report that ourselves, and it may quote Entra's answer."""
 
 
 def configure_logs(level: LogLevel, form: LogFormat, stream: TextIO | None = None) -> None:
