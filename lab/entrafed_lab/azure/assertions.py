@@ -137,16 +137,20 @@ class AssertionCheck:
 
 
 def _check_entra_token(assertion: Assertion, client: Application | Identity, home: Tenant, issuing_tenant: str) -> None:
+    """An application may trust managed identities of its own tenant; and Azure DevOps, whose tokens Entra issues too."""
     if "xms_ficinfo" in assertion.claims:
         raise assertion.deny(700231)
+    if assertion.subject.startswith("/eid1/"):
+        if isinstance(client, Application) and client.multi_tenant:
+            raise assertion.deny(70052)
+        return
     if isinstance(client, Identity):
         raise assertion.deny(700222)
     if issuing_tenant != home.id:
         raise assertion.deny(700236)
     if "xms_mirid" not in assertion.claims:
         raise assertion.deny(700226)
-    if not any(audience in EXCHANGE_AUDIENCES or audience == home.cloud.exchange_app_id
-               for audience in assertion.audiences):  # fmt: skip
+    if EXCHANGE_AUDIENCES.isdisjoint(assertion.audiences) and home.cloud.exchange_app_id not in assertion.audiences:
         raise assertion.deny(700227)
 
 

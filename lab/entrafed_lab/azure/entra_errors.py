@@ -26,11 +26,11 @@ class _Shape:
 
 _SHAPES = {
     50027: _Shape(400, "invalid_request", "JWT token is invalid or malformed."),
-    50049: _Shape(400, "invalid_request", "Unknown or invalid instance."),
     70003: _Shape(400, "unsupported_grant_type", "The app requested an unsupported grant type '{what}'."),
     70011: _Shape(400, "invalid_scope", "The provided value for the input parameter 'scope' is not valid: {what}"),
     70021: _Shape(400, "invalid_request", f"No matching federated identity record found for presented assertion. Assertion Issuer: '{{issuer}}'. Assertion Subject: '{{subject}}'. Assertion Audience: '{{audience}}'. {_FEDERATION}"),
     70025: _Shape(401, "invalid_client", "The client '{client}' has no configured federated identity credentials."),
+    70052: _Shape(400, "invalid_request", "The identity must be a managed identity, single tenant app, or service account."),
     90002: _Shape(400, "invalid_request", "Tenant '{what}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud."),
     90013: _Shape(400, "invalid_request", "Invalid input received from the user."),
     500011: _Shape(400, "invalid_resource", "The resource principal named {what} was not found in the tenant."),
