@@ -3,8 +3,8 @@
 import asyncio
 import itertools
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from entrafed_lab.azure.exchange import Call, ServiceName
 
@@ -17,9 +17,9 @@ class Fault:
     """What happens to requests that match all of `services`, `methods` and `path_regex` (searched in path?query).
 
     The first `skip` matching requests pass; the next `times` (None: all) are hit. A fault can combine `latency`
-    (seconds) with one of: `status` (the request is not handled; `body` replaces the error document), `refuse` (not
-    handled, connection closed), `hang` (not handled, no answer until the fault is removed) and `lose_answer` (handled
-    to the end, connection closed).
+    (seconds) with one of: `status` (the request is not handled; `body`, of `content_type`, replaces the error document,
+    and `headers` are added), `refuse` (not handled, connection closed), `hang` (not handled, no answer until the fault
+    is removed) and `lose_answer` (handled to the end, connection closed).
     """
 
     services: tuple[ServiceName, ...] = ()
@@ -30,6 +30,8 @@ class Fault:
     message: str = "The service is temporarily unavailable."
     retry_after: float | None = None
     body: str | None = None
+    content_type: str = "text/html; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
     latency: float = 0.0
     lose_answer: bool = False
     refuse: bool = False

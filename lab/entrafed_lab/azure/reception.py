@@ -48,10 +48,9 @@ class Reception:
             return None
         answer = self._service.error(fault.status, fault.code, fault.message)
         if fault.body is not None:
-            answer = replace(answer, body=fault.body.encode(), content_type="text/html; charset=utf-8")
-        if fault.retry_after is not None:
-            answer = replace(answer, headers={**answer.headers, "Retry-After": f"{fault.retry_after:g}"})
-        return answer
+            answer = replace(answer, body=fault.body.encode(), content_type=fault.content_type)
+        retry = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
+        return replace(answer, headers={**answer.headers, **retry, **fault.headers})
 
 
 async def _precede(struck: FaultHandle, call: Call) -> None:
