@@ -44,10 +44,13 @@ class Ask:
     """Mark of the object's namespace and name."""
     namespace: str
     name: str
-    sign_in: SignIn
+    sign_in: SignIn | None
+    """None while the connection cannot be read: such an ask only keeps."""
     stance: Stance
     drift: DriftPolicy
     since: float
+    created: float
+    """When the object was created, in seconds since the epoch."""
     wanted: frozenset[Trust] = frozenset()
     kept: frozenset[Pair] = frozenset()
     revoked: frozenset[Pair] = frozenset()

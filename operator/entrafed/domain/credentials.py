@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from entrafed.api.connection import CloudName
-
 LIMIT = 20
 """Credentials that one application or one user-assigned identity can carry.
 
@@ -24,11 +22,11 @@ class Parent:
     """The Azure thing written to, and the unit of serial work.
 
     `id` is the lower-case object id of an application, or the lower-case ARM id of an identity. The connection is not
-    part of it: two connections share the lane.
+    part of it: two connections share the lane. Nor is the cloud: a tenant is in one only, and so what a status records
+    names its parent even while the connection cannot be read.
     """
 
     kind: ParentKind
-    cloud: CloudName
     tenant_id: str
     id: str
 

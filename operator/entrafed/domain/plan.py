@@ -6,6 +6,7 @@ Credentials are a set of pairs: renaming an item or swapping two writes nothing.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from entrafed.api.federation import DriftPolicy
 from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Ask, Stance
 from entrafed.domain.credentials import LIMIT, NewCredential, ObservedCredential, Pair, Trust
@@ -52,30 +53,38 @@ class Plan:
 @dataclass(slots=True)
 class _Draft:
     ours: set[str]
+    reported: frozenset[Trust]
     updates: list[Update] = field(default_factory=list)
     creates: list[Create] = field(default_factory=list)
     verdicts: dict[Trust, Verdict] = field(default_factory=dict)
 
 
 def plan(
-    observed: Iterable[ObservedCredential], asks: Iterable[Ask], *, clusters: tuple[str, ...], may_remove: bool
+    observed: Iterable[ObservedCredential],
+    asks: Iterable[Ask],
+    *,
+    clusters: tuple[str, ...],
+    may_remove: bool,
+    stuck: frozenset[Trust] = frozenset(),
 ) -> Plan:
     """Plan one parent.
 
     `clusters` are our marks, the present one first, then those of clusters that this one replaces. `may_remove` is
-    false until every object has been seen after a start: unknown never removes.
+    false until every object has been seen after a start: unknown never removes. `stuck` are trusts that could not be
+    written for now: what stood for the same items stays until they can be.
     """
     listed = sorted(observed, key=lambda c: c.name)
     asking = sorted(asks, key=lambda a: a.order)
     misnamed = _misnamed(listed, asking, clusters) if may_remove else set()
     there = tuple(c for c in listed if c.name not in misnamed)
     ours = _ours(there, asking, clusters)
-    draft = _Draft(ours)
+    draft = _Draft(ours, reported=_reported(asking))
     held = {pair for ask in asking for pair in ask.holds}
     used = {c.name for c in there if c.pair in held}
     for trust, ask in _holders(there, asking, draft).items():
         used.add(_place(trust, ask, there, clusters[0], draft))
-    deletes = [Delete(name) for name in sorted(ours - used) if _may_go(name, there, asking)] if may_remove else []
+    unused = sorted(ours - used - _stood_for(stuck, asking))
+    deletes = [Delete(name) for name in unused if _may_go(name, there, asking)] if may_remove else []
     broken = [Delete(name) for name in sorted(misnamed)]
     steps = [*broken, *draft.updates, *_make_before_break(draft, deletes, room=LIMIT - len(there))]
     orphans = tuple(c.name for c in there if c.name not in ours | used and _mark_of(c, clusters))
@@ -93,13 +102,41 @@ def _misnamed(there: list[ObservedCredential], asking: list[Ask], clusters: tupl
 
     Overwriting it in place was tried and rejected: two that are swapped would need a third name to pass each other.
     """
-    owners = {a.owner for a in asking if a.stance is Stance.RECONCILE}
+    owners = {a.owner for a in asking if a.stance is Stance.RECONCILE and a.drift is DriftPolicy.REPAIR}
+    kept = {pair for a in asking for pair in a.kept}
     return {
         c.name
         for c in there
         if (mark := _mark_of(c, clusters))
         and mark.owner in owners
+        and c.pair not in kept
         and (c.pair is None or pair_mark(c.pair) != mark.pair)
+    }
+
+
+def _reported(asking: list[Ask]) -> frozenset[Trust]:
+    """Trusts that were written once, and that nobody who wants them now wants repaired."""
+    wanting: dict[Trust, list[Ask]] = {}
+    for ask in asking:
+        if ask.stance is Stance.RECONCILE:
+            for trust in ask.wanted:
+                wanting.setdefault(trust, []).append(ask)
+    return frozenset(
+        trust
+        for trust, asks in wanting.items()
+        if all(a.drift is DriftPolicy.REPORT for a in asks) and any(r.trust == trust for a in asks for r in a.records)
+    )
+
+
+def _stood_for(stuck: frozenset[Trust], asking: list[Ask]) -> set[str]:
+    """Names recorded for the items that want a trust which cannot be written for now."""
+    return {
+        record.name
+        for ask in asking
+        for item, trust in ask.items
+        if trust in stuck
+        for record in ask.records
+        if record.item == item and record.trust.pair not in ask.revoked
     }
 
 
@@ -137,13 +174,17 @@ def _place(trust: Trust, ask: Ask, there: tuple[ObservedCredential, ...], cluste
     name = str(Mark(cluster, ask.owner, pair_mark(trust.pair)))
     holder = next((c for c in there if c.pair == trust.pair), None)
     if holder is None:
-        if any(c.name.lower() == name for c in there):
+        if trust in draft.reported:
+            draft.verdicts[trust] = Verdict(Reason.DRIFTED, name)
+        elif any(c.name.lower() == name for c in there):
             draft.verdicts[trust] = Verdict(Reason.PROGRESSING, name)
         else:
             draft.creates.append(Create(NewCredential(name, trust, _describe(ask))))
         return name
     if holder.carries(trust):
         draft.verdicts[trust] = Verdict(Reason.SYNCED, holder.name, preexisting=holder.name not in draft.ours)
+    elif trust in draft.reported:
+        draft.verdicts[trust] = Verdict(Reason.DRIFTED, holder.name)
     elif holder.name in draft.ours:
         draft.updates.append(Update(NewCredential(holder.name, trust, _describe(ask))))
     else:

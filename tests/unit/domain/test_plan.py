@@ -32,6 +32,7 @@ def ask(name: str, *trusts: Trust, stance: Stance = Stance.RECONCILE, since: flo
         stance=stance,
         drift=DriftPolicy.REPAIR,
         since=since,
+        created=0,
         wanted=frozenset(trusts),
     )
 
@@ -165,6 +166,35 @@ def test_a_mark_without_an_owner_is_an_orphan_and_stays() -> None:
 def test_a_flexible_credential_of_others_without_a_subject_is_no_obstacle() -> None:
     flexible = ObservedCredential("flexible", "https://issuer.example", None, ())
     assert len(planned([flexible], ask("web", A)).steps) == 1
+
+
+def test_a_kept_pair_stays_even_under_a_wrong_name() -> None:
+    keeping = replace(ask("web"), kept=frozenset({B.pair}))
+    assert planned([standing(named("web", A), B)], keeping).steps == ()
+
+
+def test_drift_that_is_only_to_be_reported_is_not_put_right() -> None:
+    reporting = replace(ask("web", A), drift=DriftPolicy.REPORT, records=(Record("x", named("web", A), A),))
+    for there in ([], [standing(named("web", A), trust("a", "api://other"))], [standing(named("web", A), B)]):
+        result = planned(there, reporting)
+        assert result.steps == ()
+        assert result.verdicts[A].reason is Reason.DRIFTED
+
+
+def test_what_was_never_written_is_created_under_either_drift_policy() -> None:
+    assert len(planned([], replace(ask("web", A), drift=DriftPolicy.REPORT)).steps) == 1
+
+
+def test_drift_is_put_right_when_one_of_those_who_share_it_wants_that() -> None:
+    reporting = replace(ask("web", A), drift=DriftPolicy.REPORT, records=(Record("x", named("web", A), A),))
+    assert len(planned([], reporting, ask("other", A)).steps) == 1
+
+
+def test_what_stood_for_an_item_stays_while_its_new_trust_cannot_be_written() -> None:
+    there = [standing(named("web", A), A), standing(named("web", C), C)]
+    changed = replace(ask("web", B), items=(("x", B),), records=(Record("x", named("web", A), A),))
+    steps = plan(there, [changed], clusters=(CLUSTER,), may_remove=True, stuck=frozenset({B})).steps
+    assert [s for s in steps if isinstance(s, Delete)] == [Delete(named("web", C))]
 
 
 subjects = st.sampled_from([f"s{n}" for n in range(26)])

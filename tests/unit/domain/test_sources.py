@@ -15,6 +15,9 @@ from entrafed.domain.sources import Known, github_subject, trust_of
 
 TENANT = "11111111-1111-4111-8111-111111111111"
 ISSUER = "https://region.oic.example/tenant/cluster/"
+IDENTITY = ManagedIdentityRef(
+    resource_id=f"/subscriptions/{TENANT}/resourceGroups/web/providers/Microsoft.ManagedIdentity/userAssignedIdentities/web"
+)
 
 
 def known(cloud: CloudName = CloudName.AZURE_PUBLIC, principal_id: str | None = None) -> Known:
@@ -37,13 +40,13 @@ def test_a_service_account_is_always_of_the_objects_own_namespace() -> None:
 def test_a_managed_identity_is_trusted_by_its_principal_id_in_every_cloud(
     cloud: CloudName, issuer: str, audience: str
 ) -> None:
-    item = FederatedCredential(name="vm", managed_identity=ManagedIdentityRef(resource_id="/subscriptions/s"))
+    item = FederatedCredential(name="vm", managed_identity=IDENTITY)
     trust = trust_of(item, known(cloud, "principal"))
     assert (trust.pair, trust.audience) == (Pair(f"{issuer}/{TENANT}/v2.0", "principal"), audience)
 
 
 def test_an_unknown_principal_id_is_an_error_that_names_the_item() -> None:
-    item = FederatedCredential(name="vm", managed_identity=ManagedIdentityRef(resource_id="/subscriptions/s"))
+    item = FederatedCredential(name="vm", managed_identity=IDENTITY)
     with pytest.raises(ValueError, match=r"federatedCredentials\[vm\]"):
         trust_of(item, known())
 

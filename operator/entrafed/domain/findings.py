@@ -1,0 +1,63 @@
+"""What was found out about one ManagedIdentityFederation: by looking at its objects, and at its parent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from entrafed.api.status import Origin
+from entrafed.domain.credentials import ObservedCredential, Trust
+from entrafed.domain.errors import Problem
+from entrafed.domain.targets import ResolvedTarget
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a wanted trust stands: by which credential, if any, and what is wrong with that, if anything."""
+
+    credential: ObservedCredential | None
+    origin: Origin
+    problem: Problem | None
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A credential of ours that still stands although nothing asks for it, and why its removal failed, if it did."""
+
+    credential: ObservedCredential
+    problem: Problem | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one ask stands at its parent. With a `problem` the parent could not be looked at; the rest says nothing."""
+
+    problem: Problem | None = None
+    standings: Mapping[Trust, Standing] = field(default_factory=dict)
+    left: tuple[Left, ...] = ()
+    clean: bool = False
+    """For an ask that leaves: nothing of its own stands any more, beyond doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an item of the spec came to before anything was written. Without a trust, or denied, nothing is asked for.
+
+    `denied_since` is in seconds since the epoch, None for an item that is permitted or not judged.
+    """
+
+    name: str
+    trust: Trust | None
+    problem: Problem | None = None
+    denied_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """All that is known of an object. `problem` concerns it as a whole; without a `finding` the parent was not looked
+    at yet. `may_show_target` is false until a rule allows it: nothing about it may be told before."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    target: ResolvedTarget | None = None
+    problem: Problem | None = None
+    finding: Finding | None = None
+    may_show_target: bool = False
+    handled_request: str | None = None

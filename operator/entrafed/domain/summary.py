@@ -1,0 +1,310 @@
+"""From what is known of a ManagedIdentityFederation to the status that users read. Pure.
+
+What was recorded stays recorded until Azure was seen without it: a status is also the operator's memory.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from entrafed.api.conditions import Condition, ConditionStatus, ConditionType
+from entrafed.api.federation import Federation, Target
+from entrafed.api.reasons import Reason
+from entrafed.api.status import (
+    CredentialItemStatus,
+    CredentialStatus,
+    FederationStatus,
+    ItemState,
+    Origin,
+    Summary,
+    TargetStatus,
+)
+from entrafed.domain.credentials import ObservedCredential, ParentKind
+from entrafed.domain.errors import Problem, ProblemKind
+from entrafed.domain.findings import Finding, Knowledge, Left, Outcome
+from entrafed.domain.targets import ResolvedTarget
+from entrafed.domain.times import to_text
+
+IN_PROGRESS = Problem(ProblemKind.WAITING, Reason.PROGRESSING, "being brought to Azure")
+BEING_REMOVED = Problem(ProblemKind.WAITING, Reason.PROGRESSING, "what was made before is being removed")
+DELETING = Problem(ProblemKind.WAITING, Reason.DELETING, "what was made for this object is being removed")
+MOST_NAMED = 5  # items that a message names; more would not be read
+
+_STATES = {
+    Reason.NOT_PERMITTED: ItemState.DENIED,
+    Reason.REVOKED: ItemState.DENIED,
+    Reason.DRIFTED: ItemState.DRIFTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One row of the status, and what is wrong with it."""
+
+    name: str
+    credentials: tuple[CredentialStatus, ...]
+    problem: Problem | None
+    denied_since: float | None = None
+
+
+def summarise(federation: Federation, knowledge: Knowledge, now: float) -> FederationStatus:
+    """The status of an object. `now` is seconds since the epoch; it dates conditions whose status changed."""
+    items = _items(federation, knowledge)
+    asked = frozenset(item.name for item in federation.spec.federated_credentials)
+    synced = sum(1 for item in items if item.problem is None)
+    problem = _whole_problem(federation, knowledge) or _worst(items)
+    conditions = _Conditions(federation, now)
+    if problem is None:
+        conditions.set(
+            ConditionType.READY, ConditionStatus.TRUE, Reason.SYNCED, _all_well(federation, knowledge, synced)
+        )
+    else:
+        conditions.set(ConditionType.READY, _unready(problem), problem.reason, problem.message)
+        if problem.reason is not Reason.SUSPENDED:
+            abnormal = ConditionType.STALLED if problem.stalled else ConditionType.RECONCILING
+            conditions.set(abnormal, ConditionStatus.TRUE, problem.reason, problem.message)
+    _permission(conditions, federation, knowledge, items)
+    if items:
+        _synced(conditions, items, knowledge)
+    return FederationStatus(
+        observed_generation=federation.metadata.generation,
+        target=_target(federation, knowledge),
+        summary=Summary(
+            target=_short(federation.spec.target),
+            credentials=f"{sum(1 for i in items if i.problem is None and i.name in asked)}/{len(asked)}",
+        ),
+        federated_credentials=tuple(_row(item) for item in sorted(items, key=lambda i: i.name)),
+        conditions=conditions.all(),
+        last_handled_reconcile_at=knowledge.handled_request or federation.status.last_handled_reconcile_at,
+    )
+
+
+def _items(federation: Federation, knowledge: Knowledge) -> list[_Item]:
+    recorded = {item.name: item for item in federation.status.federated_credentials}
+    left = _left_by_item(knowledge.finding, recorded)
+    leaving = federation.metadata.deletion_timestamp is not None
+    rows = [
+        _asked(outcome, knowledge, recorded.get(outcome.name), left.pop(outcome.name, ()))
+        for outcome in (() if leaving else knowledge.outcomes)
+    ]
+    if _looked(knowledge):
+        rows += [_removed(name, remains) for name, remains in left.items()]
+    else:
+        rows += _unknown(recorded.values(), frozenset(row.name for row in rows))
+    return rows
+
+
+def _looked(knowledge: Knowledge) -> bool:
+    return knowledge.finding is not None and knowledge.finding.problem is None
+
+
+def _left_by_item(finding: Finding | None, recorded: Mapping[str, CredentialItemStatus]) -> dict[str, tuple[Left, ...]]:
+    """What stands without being asked for, under the item that it was recorded for; else under its own name."""
+    items = {c.credential_name: name for name, item in recorded.items() for c in item.credentials}
+    by_item: dict[str, tuple[Left, ...]] = {}
+    for left in finding.left if finding else ():
+        name = items.get(left.credential.name, left.credential.name)
+        by_item[name] = (*by_item.get(name, ()), left)
+    return by_item
+
+
+def _asked(
+    outcome: Outcome, knowledge: Knowledge, recorded: CredentialItemStatus | None, left: tuple[Left, ...]
+) -> _Item:
+    """A row for an item of the spec."""
+    remains = tuple(_credential(one.credential, Origin.OPERATOR) for one in left)
+    if not _looked(knowledge):
+        problem = (
+            outcome.problem or knowledge.problem or (knowledge.finding and knowledge.finding.problem) or IN_PROGRESS
+        )
+        return _Item(outcome.name, recorded.credentials if recorded else (), problem, outcome.denied_since)
+    if outcome.trust is None or outcome.problem is not None:
+        return _Item(outcome.name, remains, outcome.problem or IN_PROGRESS, outcome.denied_since)
+    standing = knowledge.finding.standings.get(outcome.trust) if knowledge.finding else None
+    if standing is None:
+        return _Item(outcome.name, recorded.credentials if recorded else (), IN_PROGRESS)
+    stands = (_credential(standing.credential, standing.origin),) if standing.credential else ()
+    blocked = next((one.problem for one in left if one.problem), BEING_REMOVED if left else None)
+    return _Item(outcome.name, _without_doubles((*stands, *remains)), standing.problem or blocked)
+
+
+def _removed(name: str, left: tuple[Left, ...]) -> _Item:
+    """A row for what the spec does not have any more."""
+    problem = next((one.problem for one in left if one.problem), BEING_REMOVED)
+    return _Item(name, tuple(_credential(one.credential, Origin.OPERATOR) for one in left), problem)
+
+
+def _unknown(recorded: Iterable[CredentialItemStatus], shown: frozenset[str]) -> list[_Item]:
+    """Rows for recorded items that the spec does not have any more, while nobody has looked whether they are gone."""
+    return [
+        _Item(item.name, ours, BEING_REMOVED)
+        for item in recorded
+        if item.name not in shown and (ours := tuple(c for c in item.credentials if c.origin is Origin.OPERATOR))
+    ]
+
+
+def _credential(observed: ObservedCredential, origin: Origin) -> CredentialStatus:
+    return CredentialStatus(
+        credential_name=observed.name,
+        issuer=observed.issuer,
+        subject=observed.subject or "",
+        audience=observed.audiences[0] if observed.audiences else "",
+        origin=origin,
+    )
+
+
+def _without_doubles(credentials: tuple[CredentialStatus, ...]) -> tuple[CredentialStatus, ...]:
+    by_name = {c.credential_name: c for c in reversed(credentials)}
+    return tuple(by_name[name] for name in sorted(by_name))
+
+
+def _row(item: _Item) -> CredentialItemStatus:
+    problem = item.problem
+    return CredentialItemStatus(
+        name=item.name,
+        state=_state(problem),
+        reason=problem.reason if problem else Reason.SYNCED,
+        message=problem.message if problem else "Azure holds exactly what is asked for",
+        denied_since=None if item.denied_since is None else to_text(item.denied_since),
+        credentials=item.credentials,
+    )
+
+
+def _state(problem: Problem | None) -> ItemState:
+    if problem is None:
+        return ItemState.SYNCED
+    if problem.kind is ProblemKind.CONFLICT:
+        return ItemState.CONFLICT
+    return _STATES.get(problem.reason, ItemState.FAILED if problem.stalled else ItemState.PENDING)
+
+
+def _whole_problem(federation: Federation, knowledge: Knowledge) -> Problem | None:
+    if federation.metadata.deletion_timestamp is not None:
+        return _deletion(knowledge)
+    if knowledge.problem is not None:
+        return knowledge.problem
+    if knowledge.finding is None:
+        return IN_PROGRESS
+    return knowledge.finding.problem
+
+
+def _deletion(knowledge: Knowledge) -> Problem:
+    """What keeps a deleted object: never nothing, or it would be gone."""
+    finding = knowledge.finding
+    problem = knowledge.problem or (finding.problem if finding else None)
+    left = finding.left if finding else ()
+    failed = [one for one in left if one.problem is not None]
+    if problem is None and failed and failed[0].problem:
+        names = ", ".join(one.credential.name for one in failed[:MOST_NAMED])
+        problem = replace(failed[0].problem, message=f"{names}: {failed[0].problem.message}")
+    if problem is None:
+        return DELETING
+    advice = "set `deletionPolicy: Retain` to let the object go without removing what it made"
+    return replace(
+        problem,
+        reason=Reason.DELETION_BLOCKED,
+        message=f"cannot clean up ({problem.reason}): {problem.message}; {advice}",
+    )
+
+
+def _worst(items: list[_Item]) -> Problem | None:
+    """What to say of the items as a whole: while anything still moves, that it moves; then what must be acted on."""
+    problems = [(item.name, item.problem) for item in sorted(items, key=lambda i: i.name) if item.problem]
+    if not problems:
+        return None
+    moving = [entry for entry in problems if not entry[1].stalled]
+    first_failure = [entry for entry in moving if entry[1].warning]
+    name, problem = (first_failure or moving or problems)[0]
+    others = [other for other, _ in problems if other != name]
+    more = (
+        f" (also not in place: {', '.join(others[:MOST_NAMED])}{', ...' if len(others) > MOST_NAMED else ''})"
+        if others
+        else ""
+    )
+    return replace(problem, message=f"{name}: {problem.message}{more}")
+
+
+def _unready(problem: Problem) -> ConditionStatus:
+    known = problem.stalled or problem.warning
+    return ConditionStatus.FALSE if known else ConditionStatus.UNKNOWN
+
+
+def _all_well(federation: Federation, knowledge: Knowledge, synced: int) -> str:
+    many = "1 credential is" if synced == 1 else f"{synced} credentials are"
+    return f"{many} in place on {_short(federation.spec.target)}"
+
+
+class _Conditions:
+    """Conditions in the making; one that keeps its status keeps its time."""
+
+    def __init__(self, federation: Federation, now: float) -> None:
+        self._before = {c.type: c for c in federation.status.conditions}
+        self._generation = federation.metadata.generation
+        self._now = now
+        self._set: dict[ConditionType, Condition] = {}
+
+    def set(self, kind: ConditionType, status: ConditionStatus, reason: Reason, message: str) -> None:
+        before = self._before.get(kind)
+        unchanged = before is not None and before.status is status
+        self._set[kind] = Condition(
+            type=kind,
+            status=status,
+            reason=reason,
+            message=message,
+            observed_generation=self._generation,
+            last_transition_time=before.last_transition_time if before and unchanged else to_text(self._now),
+        )
+
+    def all(self) -> tuple[Condition, ...]:
+        return tuple(self._set[kind] for kind in sorted(self._set))
+
+
+def _permission(conditions: _Conditions, federation: Federation, knowledge: Knowledge, items: list[_Item]) -> None:
+    connection = federation.spec.connection_ref.name
+    refused = [item.name for item in items if item.problem and _state(item.problem) is ItemState.DENIED]
+    if knowledge.problem is not None and knowledge.problem.reason is Reason.NOT_PERMITTED:
+        conditions.set(ConditionType.PERMITTED, ConditionStatus.FALSE, Reason.NOT_PERMITTED, knowledge.problem.message)
+    elif refused:
+        message = f"no rule of EntraConnection {connection} allows: {', '.join(sorted(refused))}"
+        conditions.set(ConditionType.PERMITTED, ConditionStatus.FALSE, Reason.NOT_PERMITTED, message)
+    elif knowledge.may_show_target:
+        message = f"the rules of EntraConnection {connection} allow all that is asked for"
+        conditions.set(ConditionType.PERMITTED, ConditionStatus.TRUE, Reason.PERMITTED, message)
+    else:
+        problem = knowledge.problem or IN_PROGRESS
+        conditions.set(ConditionType.PERMITTED, ConditionStatus.UNKNOWN, problem.reason, problem.message)
+
+
+def _synced(conditions: _Conditions, items: list[_Item], knowledge: Knowledge) -> None:
+    problem = _worst(items)
+    if problem is None:
+        message = "Azure holds exactly what is asked for"
+        conditions.set(ConditionType.CREDENTIALS_SYNCED, ConditionStatus.TRUE, Reason.SYNCED, message)
+        return
+    status = _unready(problem) if _looked(knowledge) else ConditionStatus.UNKNOWN
+    conditions.set(ConditionType.CREDENTIALS_SYNCED, status, problem.reason, problem.message)
+
+
+def _target(federation: Federation, knowledge: Knowledge) -> TargetStatus | None:
+    if knowledge.target is None or not knowledge.may_show_target:
+        return federation.status.target
+    return target_status(knowledge.target)
+
+
+def target_status(target: ResolvedTarget) -> TargetStatus:
+    """The target as a status records it: enough to find its parent again without asking Azure."""
+    is_identity = target.parent.kind is ParentKind.MANAGED_IDENTITY
+    return TargetStatus(
+        client_id=target.client_id,
+        object_id=target.object_id,
+        principal_id=target.principal_id,
+        tenant_id=target.tenant_id,
+        resource_id=target.parent.id if is_identity else None,
+    )
+
+
+def _short(target: Target) -> str:
+    """The target as the columns of kubectl show it."""
+    if target.managed_identity is not None:
+        return target.managed_identity.resource_id.rstrip("/").rpartition("/")[2]
+    application = target.application
+    return (application and (application.unique_name or application.client_id or application.object_id)) or ""

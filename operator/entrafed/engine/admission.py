@@ -1,0 +1,394 @@
+"""The verb *admit*: what an object may ask for, and where. Reads Azure, writes nothing.
+
+What cannot be resolved for now changes nothing: the previous ask stands, or what the status records is kept. Unknown
+never removes.
+"""
+
+from dataclasses import dataclass, replace
+
+from entrafed.api.federation import DeletionPolicy, Federation
+from entrafed.api.reasons import Reason
+from entrafed.api.rules import Rule
+from entrafed.api.status import Origin
+from entrafed.domain.asks import Ask, Record, Stance
+from entrafed.domain.connections import SignIn, sign_in_of
+from entrafed.domain.credentials import Pair, Parent, ParentKind, Trust
+from entrafed.domain.errors import AzureProblem, NotFound, Problem, ProblemKind
+from entrafed.domain.findings import Knowledge, Outcome
+from entrafed.domain.marks import owner_mark
+from entrafed.domain.rules import Namespace, rules_allowing_target, rules_serving
+from entrafed.domain.targets import ResolvedTarget
+from entrafed.domain.times import to_seconds
+from entrafed.engine.absence import Absences, was_reported_missing
+from entrafed.engine.objects import Objects
+from entrafed.engine.outcomes import SUSPENDED, Case, Judge
+from entrafed.engine.ports import Clock, Kube
+from entrafed.engine.reads import Reads
+from entrafed.engine.table import Table
+from entrafed.engine.timing import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What an admission was made from: while these stay, it stands."""
+
+    generation: int
+    leaving: bool
+    request: str | None
+    connection: tuple[str, int] | None
+    labels: frozenset[tuple[str, str]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What an object came to. Without an ask it asks for nothing anywhere.
+
+    `problem` has it admitted again as its kind says; `due` is in seconds from now, for a permission that runs out.
+    `finished`: it is being deleted, and there is nothing to wait for. What is not `resolved` says nothing about what
+    was found for the ask, which is that of an earlier admission.
+    """
+
+    inputs: Inputs
+    knowledge: Knowledge
+    parent: Parent | None = None
+    ask: Ask | None = None
+    problem: Problem | None = None
+    due: float | None = None
+    finished: bool = False
+    resolved: bool = True
+
+
+class _Unresolved(Exception):
+    """What is asked for cannot be told for now."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class _Access:
+    """The way to Azure of one object, and the rules that serve its namespace."""
+
+    sign_in: SignIn
+    namespace: Namespace
+    rules: tuple[Rule, ...]
+
+
+class Admitter:
+    """Admits one object after the other."""
+
+    def __init__(
+        self,
+        *,
+        objects: Objects,
+        reads: Reads,
+        kube: Kube,
+        table: Table,
+        absences: Absences,
+        clock: Clock,
+        timing: Timing,
+        allow_endpoints: bool,
+    ) -> None:
+        self._objects = objects
+        self._reads = reads
+        self._kube = kube
+        self._table = table
+        self._absences = absences
+        self._clock = clock
+        self._timing = timing
+        self._allow_endpoints = allow_endpoints
+        self._judge = Judge(reads, kube)
+        self._started = clock.now()
+
+    def inputs_of(self, federation: Federation) -> Inputs:
+        """What an admission of this object would be made from now."""
+        metadata = federation.metadata
+        connection = self._objects.connections.get(federation.spec.connection_ref.name)
+        namespace = self._objects.namespaces.get(metadata.namespace or "")
+        return Inputs(
+            generation=metadata.generation,
+            leaving=metadata.deletion_timestamp is not None,
+            request=metadata.reconcile_requested_at,
+            connection=(connection.metadata.uid, connection.metadata.generation) if connection else None,
+            labels=frozenset(namespace.labels.items()) if namespace else None,
+        )
+
+    async def admit(self, federation: Federation, not_before: float) -> Admission:
+        """Find out what an object may ask for. What was read of Azure before `not_before` is read again."""
+        inputs = self.inputs_of(federation)
+        try:
+            if inputs.leaving:
+                return await self._leave(federation, inputs)
+            return await self._stay(federation, inputs, not_before)
+        except _Unresolved as unresolved:
+            return self._unresolved(federation, inputs, unresolved)
+
+    def kept(self, federation: Federation) -> tuple[Parent, Ask] | None:
+        """What the status records, to be kept: for an object that nothing else is known of."""
+        pinned = pinned_target(federation)
+        if pinned is None:
+            return None
+        return pinned.parent, self._ask(federation, None, Stance.KEEP)
+
+    def _unresolved(self, federation: Federation, inputs: Inputs, unresolved: _Unresolved) -> Admission:
+        problem, uid = unresolved.problem, federation.metadata.uid
+        before, parent = self._table.ask_of(uid), self._table.parent_of(uid)
+        if before is None or parent is None:
+            parent, before = self.kept(federation) or (None, None)
+        elif inputs.leaving:
+            before = replace(before, stance=Stance.KEEP)
+        outcomes = tuple(Outcome(item.name, None, problem) for item in federation.spec.federated_credentials)
+        knowledge = Knowledge(outcomes=outcomes, problem=problem)
+        return Admission(inputs, knowledge, parent=parent, ask=before, problem=problem, resolved=False)
+
+    async def _stay(self, federation: Federation, inputs: Inputs, not_before: float) -> Admission:
+        access = self._access(federation)
+        pinned = pinned_target(federation)
+        if not federation.spec.suspend:
+            target, rules = await self._target(federation, access, pinned, not_before)
+        elif pinned is not None:
+            target, rules = pinned, rules_allowing_target(access.rules, federation.spec.target, pinned)
+        else:
+            raise _Unresolved(SUSPENDED)
+        if target is None:
+            return self._denied(federation, inputs, access)
+        outcomes = await self._outcomes(federation, access, rules, not_before)
+        problem = SUSPENDED if federation.spec.suspend else None if rules else _target_denied(access)
+        knowledge = Knowledge(
+            outcomes=outcomes,
+            target=target,
+            problem=problem,
+            may_show_target=bool(rules),
+            handled_request=inputs.request,
+        )
+        return self._asking(federation, inputs, access, target, knowledge)
+
+    def _access(self, federation: Federation) -> _Access:
+        name, namespace = federation.spec.connection_ref.name, federation.metadata.namespace or ""
+        connection = self._objects.connections.get(name)
+        if connection is None:
+            message = f"EntraConnection {name} does not exist; it is waited for"
+            raise _Unresolved(Problem(ProblemKind.WAITING, Reason.CONNECTION_NOT_FOUND, message))
+        sign_in = sign_in_of(connection, allow_endpoints=self._allow_endpoints)
+        if isinstance(sign_in, Problem):
+            raise _Unresolved(sign_in)
+        known = self._objects.namespaces.get(namespace)
+        if known is None:
+            message = f"namespace {namespace} has not been seen yet"
+            raise _Unresolved(Problem(ProblemKind.WAITING, Reason.NAMESPACE_NOT_FOUND, message))
+        return _Access(sign_in, known, rules_serving(connection.spec.rules, known))
+
+    async def _target(
+        self, federation: Federation, access: _Access, pinned: ResolvedTarget | None, not_before: float
+    ) -> tuple[ResolvedTarget | None, tuple[Rule, ...]]:
+        """The target, and the rules that allow it. What no rule can allow is not looked at; None when it never was."""
+        target = federation.spec.target
+        allowed = rules_allowing_target(access.rules, target, pinned)
+        by_other_ids = target.application is not None and access.rules
+        if not allowed and not by_other_ids:
+            return pinned, ()
+        try:
+            found = await self._reads.target(access.sign_in, target, not_before)
+        except NotFound as missing:
+            if not allowed:
+                return pinned, ()
+            reported = was_reported_missing(federation)
+            raise _Unresolved(self._absences.living(federation.metadata.uid, missing.problem, reported)) from None
+        except AzureProblem as failure:
+            raise _Unresolved(failure.problem) from None
+        self._absences.seen(federation.metadata.uid)
+        if found.tenant_id != access.sign_in.tenant_id:
+            message = f"the target is of tenant {found.tenant_id}, the connection of {access.sign_in.tenant_id}"
+            raise _Unresolved(Problem(ProblemKind.TERMINAL, Reason.IDENTITY_IN_OTHER_TENANT, message))
+        rules = rules_allowing_target(access.rules, target, found)
+        if rules and pinned is not None and pinned.parent != found.parent:
+            raise _Unresolved(_replaced(pinned, found))
+        return found if rules else pinned, () if found.client_id in self._own_clients() else rules
+
+    def _own_clients(self) -> frozenset[str]:
+        """The client ids that the operator signs in as: nobody may write to those, or let them in."""
+        own = (connection.spec.credential.workload_identity for connection in self._objects.connections.values())
+        return frozenset(identity.client_id.lower() for identity in own if identity is not None)
+
+    def _denied(self, federation: Federation, inputs: Inputs, access: _Access) -> Admission:
+        """A target that was never allowed: nothing about it is told, and nothing of ours can be there."""
+        problem = _target_denied(access)
+        outcomes = tuple(Outcome(item.name, None, problem) for item in federation.spec.federated_credentials)
+        return Admission(inputs, Knowledge(outcomes=outcomes, problem=problem))
+
+    async def _outcomes(
+        self, federation: Federation, access: _Access, rules: tuple[Rule, ...], not_before: float
+    ) -> tuple[Outcome, ...]:
+        case = Case(
+            sign_in=access.sign_in,
+            namespace=access.namespace,
+            rules=rules,
+            own_clients=self._own_clients(),
+            recorded={record.item: record.trust for record in records_of(federation)},
+            suspended=federation.spec.suspend,
+            not_before=not_before,
+        )
+        since = {item.name: item.denied_since for item in federation.status.federated_credentials}
+        outcomes = [await self._judge.outcome(item, case) for item in federation.spec.federated_credentials]
+        return tuple(self._dated(outcome, since.get(outcome.name)) for outcome in outcomes)
+
+    def _dated(self, outcome: Outcome, since: str | None) -> Outcome:
+        """A refusal with the time of the first: what was allowed once is removed a while after that."""
+        if outcome.denied_since is None or outcome.problem is None:
+            return outcome
+        denied_since = to_seconds(since) if since else self._clock.now()
+        problem = outcome.problem
+        if denied_since + self._timing.revocation_delay <= self._clock.now():
+            problem = replace(problem, reason=Reason.REVOKED)
+        return replace(outcome, problem=problem, denied_since=denied_since)
+
+    def _asking(
+        self, federation: Federation, inputs: Inputs, access: _Access, target: ResolvedTarget, knowledge: Knowledge
+    ) -> Admission:
+        """The ask that the outcomes make."""
+        recorded: dict[str, set[Pair]] = {}
+        for record in records_of(federation):
+            recorded.setdefault(record.item, set()).add(record.trust.pair)
+        outcomes = knowledge.outcomes
+        items = tuple((o.name, o.trust) for o in outcomes if o.problem is None and o.trust is not None)
+        wanted = frozenset(trust for _, trust in items)
+        kept, revoked, due = set[Pair](), set[Pair](), list[float]()
+        for outcome in outcomes:
+            pairs = recorded.get(outcome.name, set()) | ({outcome.trust.pair} if outcome.trust else set())
+            if outcome.denied_since is not None and outcome.problem and outcome.problem.reason is Reason.REVOKED:
+                revoked |= pairs
+            elif outcome.problem is not None:
+                kept |= pairs
+                if outcome.denied_since is not None:
+                    due.append(outcome.denied_since + self._timing.revocation_delay - self._clock.now())
+        pairs_wanted = {trust.pair for trust in wanted}
+        ask = replace(
+            self._ask(federation, access.sign_in, Stance.KEEP if federation.spec.suspend else Stance.RECONCILE),
+            wanted=wanted,
+            kept=frozenset(kept - pairs_wanted),
+            revoked=frozenset(revoked - pairs_wanted - kept),
+            items=items,
+        )
+        return Admission(
+            inputs,
+            knowledge,
+            parent=target.parent,
+            ask=ask,
+            problem=_to_be_looked_at_again(outcomes),
+            due=min(due, default=None),
+        )
+
+    def _ask(self, federation: Federation, sign_in: SignIn | None, stance: Stance) -> Ask:
+        metadata, spec = federation.metadata, federation.spec
+        created = to_seconds(metadata.creation_timestamp)
+        return Ask(
+            uid=metadata.uid,
+            owner=owner_mark(metadata.namespace or "", metadata.name),
+            namespace=metadata.namespace or "",
+            name=metadata.name,
+            sign_in=sign_in,
+            stance=stance,
+            drift=spec.drift_policy,
+            since=to_seconds(metadata.deletion_timestamp) if metadata.deletion_timestamp else created,
+            created=created,
+            records=records_of(federation),
+        )
+
+    async def _leave(self, federation: Federation, inputs: Inputs) -> Admission:
+        """An object that is being deleted. Rules are not asked: to clean up what is ours is always allowed."""
+        uid = federation.metadata.uid
+        retain = federation.spec.deletion_policy is DeletionPolicy.RETAIN
+        revoked = _withdrawn(federation) if retain else frozenset[Pair]()
+        known = self._table.parent_of(uid) or _parent_of(pinned_target(federation))
+        if (retain and not revoked) or (known is None and self._wrote_never(federation)):
+            return Admission(inputs, Knowledge(), finished=True)
+        sign_in = self._access(federation).sign_in
+        parent = known or await self._parent_of_leaver(federation, sign_in)
+        if parent is None:
+            return Admission(inputs, Knowledge(), finished=True)
+        ask = self._ask(federation, sign_in, Stance.RETAIN if retain else Stance.LEAVE)
+        return Admission(inputs, Knowledge(), parent=parent, ask=replace(ask, revoked=revoked))
+
+    def _wrote_never(self, federation: Federation) -> bool:
+        """Nothing was written for an object that is younger than this process and never had an ask."""
+        return to_seconds(federation.metadata.creation_timestamp) > self._started + 1
+
+    async def _parent_of_leaver(self, federation: Federation, sign_in: SignIn) -> Parent | None:
+        """The parent of an object whose status does not tell: what was written may not have been recorded."""
+        uid, suspected = federation.metadata.uid, self._absences.is_suspected(federation.metadata.uid)
+        now = self._clock.monotonic()
+        try:
+            if suspected:
+                await self._reads.own_identity(sign_in, now)
+            found = await self._reads.target(sign_in, federation.spec.target, now)
+        except NotFound as missing:
+            if self._absences.proved(uid, own_identity_was_read=suspected):
+                return None
+            raise _Unresolved(
+                replace(missing.problem, kind=ProblemKind.WAITING, after=self._timing.gone_interval)
+            ) from None
+        except AzureProblem as failure:
+            raise _Unresolved(failure.problem) from None
+        self._absences.seen(uid)
+        return found.parent
+
+
+def pinned_target(federation: Federation) -> ResolvedTarget | None:
+    """The target as the status records it."""
+    status = federation.status.target
+    if status is None or status.client_id is None or status.tenant_id is None:
+        return None
+    kind = ParentKind.MANAGED_IDENTITY if status.resource_id else ParentKind.APPLICATION
+    id_ = status.resource_id or status.object_id
+    if id_ is None:
+        return None
+    return ResolvedTarget(
+        parent=Parent(kind, status.tenant_id, id_),
+        client_id=status.client_id,
+        object_id=status.object_id,
+        principal_id=status.principal_id,
+        tenant_id=status.tenant_id,
+    )
+
+
+def _parent_of(target: ResolvedTarget | None) -> Parent | None:
+    return None if target is None else target.parent
+
+
+def records_of(federation: Federation) -> tuple[Record, ...]:
+    """What the status says is written by us."""
+    return tuple(
+        Record(item.name, c.credential_name, Trust(Pair(c.issuer, c.subject), c.audience))
+        for item in federation.status.federated_credentials
+        for c in item.credentials
+        if c.origin is Origin.OPERATOR
+    )
+
+
+def _withdrawn(federation: Federation) -> frozenset[Pair]:
+    """Pairs that no rule allows any more: those do not outlive the object, whatever its deletionPolicy."""
+    denied = {item.name for item in federation.status.federated_credentials if item.denied_since}
+    return frozenset(record.trust.pair for record in records_of(federation) if record.item in denied)
+
+
+def _to_be_looked_at_again(outcomes: tuple[Outcome, ...]) -> Problem | None:
+    """Of what could not be told, whatever is to be looked at first."""
+    unknown = [o.problem for o in outcomes if o.problem and o.denied_since is None and o.problem is not SUSPENDED]
+    return next((p for p in unknown if not p.stalled), unknown[0] if unknown else None)
+
+
+def _target_denied(access: _Access) -> Problem:
+    message = (
+        f"no rule of EntraConnection {access.sign_in.connection} allows namespace {access.namespace.name} this target; "
+        "ask for a rule, or name another target"
+    )
+    return Problem(ProblemKind.FORBIDDEN, Reason.NOT_PERMITTED, message)
+
+
+def _replaced(pinned: ResolvedTarget, found: ResolvedTarget) -> Problem:
+    message = (
+        f"the spec's target names {found.parent} now, and named {pinned.parent} when this object was first reconciled; "
+        "nothing is written to another one: delete this object and create it again if that is meant"
+    )
+    return Problem(ProblemKind.TERMINAL, Reason.TARGET_REPLACED, message)

@@ -1,0 +1,121 @@
+"""What is known of one parent's credentials between two runs: the last list, and our own writes that it may lack."""
+
+from dataclasses import dataclass, field
+
+from entrafed.domain.credentials import NewCredential, ObservedCredential, ParentKind
+from entrafed.engine.timing import Timing
+
+AGREEING = {ParentKind.APPLICATION: 2, ParentKind.MANAGED_IDENTITY: 1}
+"""Lists that must show a write before it counts. Graph answers from replicas that may disagree; an identity's
+credentials have one place."""
+
+NEVER = float("-inf")
+
+
+@dataclass(slots=True)
+class _Recent:
+    """An acknowledged write of ours: what it left (None: nothing), when, and how many lists agreed since."""
+
+    credential: ObservedCredential | None
+    at: float
+    agreed: int = 0
+
+
+@dataclass(slots=True)
+class Lane:
+    """Times are monotonic seconds."""
+
+    kind: ParentKind
+    timing: Timing
+    resync_at: float
+    listed_at: float = NEVER
+    list_from: float = NEVER
+    """A list must be younger than this."""
+    unanswered_at: float = NEVER
+    """When a write was last sent whose answer was not seen."""
+    deleted: set[str] = field(default_factory=set)
+    """Names that Azure acknowledged to be gone, to this process."""
+    _listed: dict[str, ObservedCredential] = field(default_factory=dict)
+    _recent: dict[str, _Recent] = field(default_factory=dict)
+    _confirmations: int = 0
+    _empty_since: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+    def note_list(self, listed: tuple[ObservedCredential, ...], at: float) -> None:
+        """Take a list, and compare it with our own writes."""
+        self._listed = {credential.name: credential for credential in listed}
+        self.listed_at = at
+        self._confirmations += 1
+        for name, recent in list(self._recent.items()):
+            if self._listed.get(name) == recent.credential:
+                recent.agreed += 1
+                if recent.agreed >= (AGREEING[self.kind] if recent.credential else 1):
+                    del self._recent[name]
+            elif at - recent.at > self.timing.lag_limit:
+                del self._recent[name]  # no replica lags that long: somebody else changed it
+            else:
+                recent.agreed = 0
+        if not self._recent:
+            self._confirmations = 0
+
+    def note_write(self, credential: NewCredential, at: float) -> None:
+        """Take an acknowledged creation or update."""
+        pair, audience = credential.trust.pair, credential.trust.audience
+        written = ObservedCredential(credential.name, pair.issuer, pair.subject, (audience,))
+        self._remember(credential.name, written, at)
+        self.deleted.discard(credential.name)
+
+    def note_deletion(self, name: str, at: float) -> None:
+        """Take an acknowledged deletion."""
+        self._remember(name, None, at)
+        self.deleted.add(name)
+
+    def _remember(self, name: str, credential: ObservedCredential | None, at: float) -> None:
+        self._recent[name] = _Recent(credential, at)
+        self._confirmations = 0
+        self.list_from = at
+
+    def view(self) -> tuple[ObservedCredential, ...]:
+        """The list, with our own writes laid over it."""
+        seen = dict(self._listed)
+        for name, recent in self._recent.items():
+            if recent.credential is None:
+                seen.pop(name, None)
+            else:
+                seen[name] = recent.credential
+        return tuple(seen.values())
+
+    def is_confirmed(self, name: str) -> bool:
+        """Whether enough lists agreed with the last write of this name."""
+        return name not in self._recent
+
+    def needs_list(self, now: float) -> bool:
+        """Whether what is known is too old to plan on."""
+        if self.listed_at < self.list_from or now - self.listed_at > self.timing.fresh:
+            return True
+        return bool(self._recent) and now >= self.listed_at + self._pause()
+
+    def confirmation_due(self, now: float) -> float | None:
+        """Seconds until the next list that is to agree with our writes; None when all is confirmed."""
+        if not self._recent:
+            return None
+        if self.listed_at < self.list_from:
+            return 0.0
+        return max(0.0, self.listed_at + self._pause() - now)
+
+    def _pause(self) -> float:
+        pause = self.timing.agreement * 1.5 ** max(self._confirmations - 1, 0)
+        return min(pause, self.timing.longest_agreement)
+
+    def quiet_reads(self, uid: str, quiet_at: float) -> int:
+        """Count the lists since `quiet_at` that showed nothing of an object which leaves; each list counts once."""
+        if self.listed_at < quiet_at:
+            return 0
+        count, at = self._empty_since.get(uid, (0, NEVER))
+        if self.listed_at > at:
+            count += 1
+            self._empty_since[uid] = (count, self.listed_at)
+        return count
+
+    def not_quiet(self, uid: str) -> None:
+        """Something of the object showed again."""
+        self._empty_since.pop(uid, None)

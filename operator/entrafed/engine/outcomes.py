@@ -1,0 +1,139 @@
+"""What each item of a spec comes to: a trust that may be asked for, or why not."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from entrafed.api.federation import FederatedCredential
+from entrafed.api.reasons import Reason
+from entrafed.api.rules import OWN_CLUSTER, Rule
+from entrafed.domain.clouds import CLOUDS
+from entrafed.domain.connections import SignIn
+from entrafed.domain.credentials import Pair, Trust
+from entrafed.domain.errors import AzureProblem, KubeProblem, NotFound, Problem, ProblemKind
+from entrafed.domain.findings import Outcome
+from entrafed.domain.rules import Namespace, allows_credential
+from entrafed.domain.sources import Known, trust_of
+from entrafed.engine.ports import Kube
+from entrafed.engine.reads import Reads
+
+SUSPENDED = Problem(
+    ProblemKind.WAITING, Reason.SUSPENDED, "`spec.suspend` is true: nothing is read from or written to Azure"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the items of one object are judged by.
+
+    `rules` serve the namespace and allow the target. `own_clients` are the client ids that the operator signs in as.
+    `recorded` is what was last written for an item; `not_before` is in monotonic seconds.
+    """
+
+    sign_in: SignIn
+    namespace: Namespace
+    rules: tuple[Rule, ...]
+    own_clients: frozenset[str]
+    recorded: Mapping[str, Trust]
+    suspended: bool
+    not_before: float
+
+
+class _Refused(Exception):
+    """No rule allows it."""
+
+    def __init__(self, message: str, trust: Trust | None = None) -> None:
+        super().__init__(message)
+        self.problem = Problem(ProblemKind.FORBIDDEN, Reason.NOT_PERMITTED, message)
+        self.trust = trust
+
+
+class _Unknown(Exception):
+    """It cannot be told for now."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class Judge:
+    """Judges items; reads what a source needs to know."""
+
+    def __init__(self, reads: Reads, kube: Kube) -> None:
+        self._reads = reads
+        self._kube = kube
+
+    async def outcome(self, item: FederatedCredential, case: Case) -> Outcome:
+        """One item. A suspended one is judged by what was last written for it, without a look at Azure."""
+        recorded = case.recorded.get(item.name)
+        try:
+            _require_identity_rule(item, case)
+            trust = recorded if case.suspended else trust_of(item, await self._known(item, case))
+            await self._require_rule(item, trust, case)
+        except _Refused as refused:
+            return Outcome(item.name, refused.trust, refused.problem, denied_since=0.0)
+        except _Unknown as unknown:
+            return Outcome(item.name, recorded, unknown.problem)
+        return Outcome(item.name, trust, SUSPENDED if case.suspended else None)
+
+    async def _known(self, item: FederatedCredential, case: Case) -> Known:
+        return Known(
+            cloud=CLOUDS[case.sign_in.cloud],
+            tenant_id=case.sign_in.tenant_id,
+            namespace=case.namespace.name,
+            cluster_issuer=await self._cluster_issuer() if item.service_account else "",
+            principal_id=await self._principal(item.managed_identity.resource_id, case)
+            if item.managed_identity
+            else None,
+        )
+
+    async def _principal(self, resource_id: str, case: Case) -> str:
+        try:
+            identity = await self._reads.managed_identity(case.sign_in, resource_id, case.not_before)
+        except NotFound:
+            message = f"managed identity {resource_id} was not found; create it, or mend its resource id"
+            raise _Unknown(Problem(ProblemKind.TERMINAL, Reason.IDENTITY_NOT_FOUND, message)) from None
+        except AzureProblem as failure:
+            raise _Unknown(failure.problem) from None
+        if identity.tenant_id != case.sign_in.tenant_id:
+            message = (
+                f"managed identity {resource_id} is of tenant {identity.tenant_id}; Entra accepts its tokens only at "
+                f"applications of that tenant, and this connection is of {case.sign_in.tenant_id}"
+            )
+            raise _Unknown(Problem(ProblemKind.TERMINAL, Reason.IDENTITY_IN_OTHER_TENANT, message))
+        if identity.client_id in case.own_clients:
+            raise _Refused("the identity that the operator itself signs in as may not be let in anywhere")
+        return identity.principal_id
+
+    async def _cluster_issuer(self) -> str:
+        try:
+            return await self._kube.cluster_issuer()
+        except KubeProblem:
+            message = "the issuer of this cluster's service account tokens cannot be read from the API server"
+            raise _Unknown(Problem(ProblemKind.TRANSIENT, Reason.ISSUER_UNKNOWN, message)) from None
+
+    async def _require_rule(self, item: FederatedCredential, trust: Trust | None, case: Case) -> None:
+        """Raise unless a rule allows the item. The cluster's issuer is asked for only where it can decide."""
+        if item.managed_identity is not None or trust is None:
+            return
+        if self._allows(item, trust.pair, case, ()):
+            return
+        by_cluster = any(match.issuer == OWN_CLUSTER for rule in case.rules for match in rule.federated_credentials)
+        if by_cluster and self._allows(item, trust.pair, case, (await self._cluster_issuer(),)):
+            return
+        raise _Refused(_not_allowed(case), trust)
+
+    def _allows(self, item: FederatedCredential, pair: Pair, case: Case, issuers: Collection[str]) -> bool:
+        return allows_credential(case.rules, item, pair, case.namespace, issuers)
+
+
+def _require_identity_rule(item: FederatedCredential, case: Case) -> None:
+    """Raise for an identity that no rule allows, before anything about it is read."""
+    if item.managed_identity is not None and not allows_credential(case.rules, item, None, case.namespace, ()):
+        raise _Refused(_not_allowed(case), case.recorded.get(item.name))
+
+
+def _not_allowed(case: Case) -> str:
+    return (
+        f"no rule of EntraConnection {case.sign_in.connection} allows namespace {case.namespace.name} to let this "
+        "source in at this target; ask for a rule, or remove the item"
+    )

@@ -1,0 +1,139 @@
+"""Which key is worked on next. A key never runs twice at a time: the queue is the lane of a parent.
+
+New work goes before resync. What is added while its key runs makes it run once more.
+"""
+
+import asyncio
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable, Hashable
+from enum import IntEnum
+from random import Random
+from typing import Generic, TypeVar
+
+from entrafed.engine.timing import Timing
+
+K = TypeVar("K", bound=Hashable)
+
+JITTER = 0.25  # of a backoff: two clusters that write to one target must not meet again and again
+
+
+class Urgency(IntEnum):
+    """What goes first."""
+
+    NEW = 0
+    RESYNC = 1
+
+
+class Backoff(Generic[K]):
+    """How long to wait before the next try of a key: doubled each time, with jitter."""
+
+    def __init__(self, timing: Timing, random: Random) -> None:
+        self._timing = timing
+        self._random = random
+        self._failures: dict[K, int] = {}
+
+    def failed(self, key: K) -> float:
+        """Count a failure; the answer is in seconds."""
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        pause = min(self._timing.first_backoff * 2.0 ** min(failures - 1, 30), self._timing.longest_backoff)
+        return pause * self._random.uniform(1 - JITTER, 1 + JITTER)
+
+    def succeeded(self, key: K) -> None:
+        self._failures.pop(key, None)
+
+
+class Queue(Generic[K]):
+    """Keys that are ready, keys that are due later, keys that run. Not thread-safe: one event loop."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._ready: dict[Urgency, deque[K]] = {urgency: deque() for urgency in Urgency}
+        self._urgency: dict[K, Urgency] = {}  # of keys that are ready
+        self._since: dict[K, float] = {}
+        self._later: list[tuple[float, int, K]] = []
+        self._due: dict[K, tuple[float, Urgency]] = {}
+        self._running: dict[K, Urgency | None] = {}  # the value: how urgently to run once more
+        self._order = itertools.count()
+        self._changed = asyncio.Event()
+
+    def add(self, key: K, urgency: Urgency = Urgency.NEW) -> None:
+        """Have a key run soon. Asking twice before it starts is asking once."""
+        if key in self._running:
+            again = self._running[key]
+            self._running[key] = urgency if again is None else min(again, urgency)
+            return
+        queued = self._urgency.get(key)
+        if queued is not None and queued <= urgency:
+            return
+        self._due.pop(key, None)
+        self._urgency[key] = urgency
+        self._since.setdefault(key, self._monotonic())
+        self._ready[urgency].append(key)
+        self._changed.set()
+
+    def add_after(self, key: K, seconds: float, urgency: Urgency = Urgency.NEW) -> None:
+        """Have a key run when it is due, if not earlier; of two times the earlier stands."""
+        due = self._monotonic() + seconds
+        planned = self._due.get(key)
+        if key in self._urgency or (planned is not None and planned[0] <= due):
+            return
+        self._due[key] = (due, urgency)
+        heapq.heappush(self._later, (due, next(self._order), key))
+        self._changed.set()
+
+    async def take(self) -> K:
+        """Wait for a key; it runs until `done` is called."""
+        while True:
+            pause = self._promote()
+            for urgency in Urgency:
+                while self._ready[urgency]:
+                    key = self._ready[urgency].popleft()
+                    if self._urgency.get(key) is urgency:  # else it was asked for again, more urgently
+                        del self._urgency[key]
+                        self._since.pop(key, None)
+                        self._running[key] = None
+                        return key
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    def done(self, key: K) -> None:
+        """A run has ended."""
+        again = self._running.pop(key)
+        if again is not None:
+            self.add(key, again)
+
+    def forget(self, key: K) -> None:
+        """Drop what is planned for later."""
+        self._due.pop(key, None)
+
+    @property
+    def depth(self) -> int:
+        """Keys that are ready and wait."""
+        return len(self._urgency)
+
+    @property
+    def oldest(self) -> float:
+        """Seconds that the key which waits longest has waited."""
+        return self._monotonic() - min(self._since.values()) if self._since else 0.0
+
+    def _promote(self) -> float | None:
+        """Make ready what is due; the answer is how long until the next is, in seconds."""
+        while self._later:
+            due, _, key = self._later[0]
+            planned = self._due.get(key)
+            if planned is None or planned[0] != due:
+                heapq.heappop(self._later)
+                continue
+            pause = due - self._monotonic()
+            if pause > 0:
+                return pause
+            heapq.heappop(self._later)
+            del self._due[key]
+            self.add(key, planned[1])
+        return None

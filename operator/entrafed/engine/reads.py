@@ -1,0 +1,84 @@
+"""Reads of Azure that many objects share: one flight at a time for each, and an answer that is shared for a while."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from entrafed.api.federation import Target
+from entrafed.domain.connections import SignIn
+from entrafed.domain.errors import AzureProblem
+from entrafed.domain.targets import ManagedIdentity, OwnIdentity, ResolvedTarget
+from entrafed.engine.ports import Azure, Clock
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    value: Any
+    read_at: float
+
+
+class Reads:
+    """`not_before` is in monotonic seconds: an answer that was asked for earlier is read anew."""
+
+    def __init__(self, azure: Azure, clock: Clock) -> None:
+        self._azure = azure
+        self._clock = clock
+        self._known: dict[Hashable, _Known] = {}
+        self._flights: dict[Hashable, asyncio.Task[_Known | AzureProblem]] = {}
+
+    async def target(self, sign_in: SignIn, target: Target, not_before: float) -> ResolvedTarget:
+        """Find the application or identity; `NotFound` when there is none."""
+        found: ResolvedTarget = await self._read(
+            ("target", sign_in, target), not_before, lambda: self._azure.target(sign_in, target)
+        )
+        return found
+
+    async def managed_identity(self, sign_in: SignIn, resource_id: str, not_before: float) -> ManagedIdentity:
+        """Read a user-assigned identity; `NotFound` when there is none."""
+        found: ManagedIdentity = await self._read(
+            ("identity", sign_in, resource_id.lower()),
+            not_before,
+            lambda: self._azure.managed_identity(sign_in, resource_id),
+        )
+        return found
+
+    async def own_identity(self, sign_in: SignIn, not_before: float) -> OwnIdentity:
+        """Who the operator is in the tenant."""
+        found: OwnIdentity = await self._read(("own", sign_in), not_before, lambda: self._azure.own_identity(sign_in))
+        return found
+
+    def forget_older(self, than: float) -> None:
+        """Drop answers that nobody would share any more."""
+        self._known = {key: known for key, known in self._known.items() if known.read_at >= than}
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    async def _read(self, key: Hashable, not_before: float, ask: Callable[[], Awaitable[Any]]) -> Any:
+        known = self._known.get(key)
+        if known is not None and known.read_at >= not_before:
+            return known.value
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = asyncio.create_task(self._fly(key, ask))
+            flight.add_done_callback(lambda _: self._flights.pop(key, None))
+        outcome = await asyncio.shield(flight)
+        if isinstance(outcome, AzureProblem):
+            raise type(outcome)(outcome.problem, request_id=outcome.request_id, answered=outcome.answered)
+        return outcome.value
+
+    async def _fly(self, key: Hashable, ask: Callable[[], Awaitable[Any]]) -> _Known | AzureProblem:
+        """A failure is a value here: it has many receivers or, when all were cancelled, none."""
+        started = self._clock.monotonic()
+        try:
+            known = _Known(await ask(), started)
+        except AzureProblem as problem:
+            self._known.pop(key, None)
+            return problem
+        self._known[key] = known
+        return known

@@ -1,0 +1,103 @@
+"""The verb *report*: write what is known of an object to its status, when that differs from what stands there."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from entrafed.api.conditions import Condition, ConditionStatus, ConditionType
+from entrafed.api.federation import Federation
+from entrafed.api.metadata import FINALIZER, Metadata
+from entrafed.api.reasons import Reason
+from entrafed.api.status import FederationStatus
+from entrafed.domain.events import Event, EventType, RegardingKind
+from entrafed.domain.summary import summarise
+from entrafed.domain.times import to_seconds
+from entrafed.engine.admission import Admission
+from entrafed.engine.objects import Objects
+from entrafed.engine.ports import Clock, Kube, Measure
+from entrafed.engine.table import Table
+from entrafed.engine.timing import Timing
+
+_WARNED_OF = frozenset({Reason.SUSPENDED, Reason.PROGRESSING, Reason.PROPAGATING, Reason.DELETING})
+"""Reasons that a not yet ready object has in the ordinary course of things."""
+
+
+class Reporter:
+    """Reports one object after the other. What moves is given a while before it is reported as moving."""
+
+    def __init__(
+        self,
+        *,
+        objects: Objects,
+        table: Table,
+        kube: Kube,
+        clock: Clock,
+        measure: Measure,
+        timing: Timing,
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._objects = objects
+        self._table = table
+        self._kube = kube
+        self._clock = clock
+        self._measure = measure
+        self._timing = timing
+        self._tell = tell
+        self._moving_since: dict[str, float] = {}
+
+    async def report(self, federation: Federation, admission: Admission) -> float | None:
+        """Write the status, or let the object go. The answer is when to report again, in seconds; None: when asked."""
+        uid = federation.metadata.uid
+        finding = self._table.finding_of(uid) if admission.resolved else None
+        if federation.metadata.deletion_timestamp and (admission.finished or (finding is not None and finding.clean)):
+            await self._let_go(federation)
+            return None
+        knowledge = replace(admission.knowledge, finding=finding)
+        status = summarise(federation, knowledge, self._clock.now())
+        if status == federation.status:
+            self._moving_since.pop(uid, None)
+            return None
+        if (wait := self._hold_back(uid, status)) > 0:
+            return wait
+        before = federation.status
+        written = await self._kube.write_status(federation, status)
+        self._objects.answered(written)
+        self._tell_of_change(federation, before, status)
+        return None
+
+    def forget(self, uid: str) -> None:
+        self._moving_since.pop(uid, None)
+
+    def _hold_back(self, uid: str, status: FederationStatus) -> float:
+        """Seconds to wait before a status that says "moving" is written: what is quick costs one write."""
+        if _condition(status, ConditionType.RECONCILING) is None:
+            self._moving_since.pop(uid, None)
+            return 0.0
+        now = self._clock.monotonic()
+        return self._moving_since.setdefault(uid, now) + self._timing.report_after - now
+
+    async def _let_go(self, federation: Federation) -> None:
+        if FINALIZER in federation.metadata.finalizers:
+            left = await self._kube.remove_finalizer(federation)
+            if left is not None:
+                self._objects.answered(left)
+
+    def _tell_of_change(self, federation: Federation, before: FederationStatus, after: FederationStatus) -> None:
+        """One event per change of Ready, and the time that it took."""
+        was, ready = _condition(before, ConditionType.READY), _condition(after, ConditionType.READY)
+        if ready is None or (was is not None and (was.status, was.reason) == (ready.status, ready.reason)):
+            return
+        is_fine = ready.status is ConditionStatus.TRUE or ready.reason in _WARNED_OF
+        kind = EventType.NORMAL if is_fine else EventType.WARNING
+        reason = Reason(ready.reason)
+        self._tell(event_of(federation.metadata, kind, reason, "Reconcile", ready.message))
+        if ready.status is ConditionStatus.TRUE and before.observed_generation < 0:
+            self._measure.time_to_ready(self._clock.now() - to_seconds(federation.metadata.creation_timestamp))
+
+
+def event_of(metadata: Metadata, kind: EventType, reason: Reason, action: str, note: str) -> Event:
+    """An event about a federation."""
+    return Event(RegardingKind.FEDERATION, metadata, kind, reason, action, note)
+
+
+def _condition(status: FederationStatus, kind: ConditionType) -> Condition | None:
+    return next((condition for condition in status.conditions if condition.type is kind), None)

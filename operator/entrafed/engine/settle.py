@@ -1,0 +1,370 @@
+"""The verb *settle*: bring one parent to what all who ask at it want, once.
+
+Observe once; plan again after every step on what is known then; keep a finding for each ask; say when to look again.
+Azure's failures become findings, never exceptions.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from random import Random
+
+from entrafed.api.reasons import Reason
+from entrafed.domain.asks import Ask, Stance
+from entrafed.domain.connections import SignIn
+from entrafed.domain.credentials import Parent, Trust
+from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, Problem, ProblemKind
+from entrafed.domain.findings import Finding
+from entrafed.domain.marks import read_mark
+from entrafed.domain.plan import Create, Delete, Plan, Step, Update, plan
+from entrafed.domain.summary import IN_PROGRESS
+from entrafed.engine.absence import Absences
+from entrafed.engine.lane import NEVER, Lane
+from entrafed.engine.ports import Azure, Clock, Measure
+from entrafed.engine.queue import Backoff
+from entrafed.engine.reads import Reads
+from entrafed.engine.standings import PROPAGATING, Run, finding_of, name_of
+from entrafed.engine.table import Table
+from entrafed.engine.timing import Timing
+
+MOST_STEPS = 400  # of one run; more than 20 asks can want, and a bound for what nobody thought of
+
+_HALTING = frozenset({Reason.THROTTLED, Reason.AZURE_UNAVAILABLE, Reason.SIGN_IN_FAILED})
+
+
+class Settler:
+    """Settles one parent after the other; many at once, but never one parent twice at a time.
+
+    `clusters` are the marks that count as ours, the present cluster's first. `resync` is told of objects that are to be
+    admitted again, `repaired` of a credential that was set right for an ask.
+    """
+
+    def __init__(
+        self,
+        *,
+        azure: Azure,
+        reads: Reads,
+        table: Table,
+        absences: Absences,
+        clock: Clock,
+        measure: Measure,
+        timing: Timing,
+        clusters: tuple[str, ...],
+        random: Random,
+        noted: Callable[[str], None],
+        resync: Callable[[str], None],
+        repaired: Callable[[Ask, str], None],
+    ) -> None:
+        self._azure = azure
+        self._reads = reads
+        self._table = table
+        self._absences = absences
+        self._clock = clock
+        self._measure = measure
+        self._timing = timing
+        self._clusters = clusters
+        self._random = random
+        self._noted = noted
+        self._resync = resync
+        self._repaired = repaired
+        self._lanes: dict[Parent, Lane] = {}
+        self._backoff: Backoff[Parent] = Backoff(timing, random)
+        self._started = clock.now()
+        self._started_at = clock.monotonic()
+
+    def expect(self, parent: Parent, within: float) -> float:
+        """A parent of an object that was healthy at the start: the answer is when to look, in seconds."""
+        lane = self._lane(parent)
+        lane.resync_at = min(lane.resync_at, self._clock.monotonic() + self._random.uniform(0, within))
+        return lane.resync_at - self._clock.monotonic()
+
+    def look_again(self, parent: Parent) -> None:
+        """Somebody wants to know how things stand now."""
+        self._lane(parent).list_from = self._clock.monotonic()
+
+    async def settle(self, parent: Parent) -> float | None:
+        """Bring a parent to what is asked. The answer is when to settle it again, in seconds; None: when asked."""
+        if not self._table.asks_of(parent):
+            self._lanes.pop(parent, None)
+            self._backoff.succeeded(parent)
+            self._measure.orphans(parent, 0)
+            return None
+        lane = self._lane(parent)
+        self._start_resync(parent, lane)
+        acting = _acting(self._table.asks_of(parent))
+        if not acting:
+            return self._until_resync(lane)
+        unseen = await self._observe(parent, lane, acting)
+        if all(ask.sign_in in unseen for ask in acting):
+            return self._report_unseen(parent, unseen)
+        run = await self._write(parent, lane, unseen)
+        return self._report(parent, lane, run, unseen)
+
+    def _lane(self, parent: Parent) -> Lane:
+        lane = self._lanes.get(parent)
+        if lane is None:
+            lane = self._lanes[parent] = Lane(parent.kind, self._timing, resync_at=self._next_resync())
+        return lane
+
+    def _next_resync(self) -> float:
+        return self._clock.monotonic() + self._timing.resync * self._random.uniform(0.8, 1.2)
+
+    def _until_resync(self, lane: Lane) -> float:
+        return max(0.0, lane.resync_at - self._clock.monotonic())
+
+    def _start_resync(self, parent: Parent, lane: Lane) -> None:
+        """When its time has come, look at the parent anew, and have all who ask at it admitted again."""
+        if self._clock.monotonic() < lane.resync_at:
+            return
+        lane.resync_at = self._next_resync()
+        lane.list_from = self._clock.monotonic()
+        for ask in self._table.asks_of(parent):
+            self._resync(ask.uid)
+
+    # Observing
+
+    async def _observe(self, parent: Parent, lane: Lane, acting: list[Ask]) -> dict[SignIn | None, Problem]:
+        """List the credentials, once for each connection; the answer is what went wrong for which."""
+        if not lane.needs_list(self._clock.monotonic()):
+            return {}
+        unseen: dict[SignIn | None, Problem] = {}
+        for sign_in in dict.fromkeys(ask.sign_in for ask in acting):
+            if sign_in is None:
+                continue
+            leaving = [ask for ask in acting if ask.sign_in == sign_in and ask.is_leaving]
+            try:
+                await self._list(parent, lane, sign_in, look_at_ourselves=bool(leaving))
+            except NotFound as missing:
+                unseen[sign_in] = self._absences.living(parent, missing.problem, reported=False)
+            except AzureProblem as failure:
+                unseen[sign_in] = failure.problem
+        return unseen
+
+    async def _list(self, parent: Parent, lane: Lane, sign_in: SignIn, *, look_at_ourselves: bool) -> None:
+        suspected = look_at_ourselves and self._absences.is_suspected(parent)
+        if suspected:
+            await self._reads.own_identity(sign_in, self._clock.monotonic())
+        started = self._clock.monotonic()
+        try:
+            listed = await self._azure.credentials(sign_in, parent)
+        except NotFound:
+            if look_at_ourselves:
+                self._absences.proved(parent, own_identity_was_read=suspected)
+            raise
+        self._absences.seen(parent)
+        lane.note_list(listed, started)
+
+    def _report_unseen(self, parent: Parent, unseen: dict[SignIn | None, Problem]) -> float:
+        """Nobody could look: that is the finding of all."""
+        gone = self._absences.is_proved(parent)
+        for ask in self._table.asks_of(parent):
+            if ask.sign_in in unseen:
+                self._note(ask, Finding(problem=unseen[ask.sign_in], clean=gone and ask.is_leaving))
+        problems = list(unseen.values())
+        leaving = any(ask.is_leaving for ask in self._table.asks_of(parent))
+        if leaving and not gone and self._absences.is_suspected(parent):
+            problems.append(replace(problems[0], kind=ProblemKind.WAITING, after=self._timing.gone_interval))
+        return self._next_try(parent, problems)
+
+    # Writing
+
+    async def _write(self, parent: Parent, lane: Lane, unseen: dict[SignIn | None, Problem]) -> Run:
+        """Take one step after the other, each planned on what is known after the one before."""
+        run = Run(self._plan(parent, lane, unseen, frozenset()))
+        for _ in range(MOST_STEPS):
+            step = next((s for s in run.plan.steps if name_of(s) not in run.failed), None)
+            step = step or self._unlisted(parent, lane, run, unseen)
+            if step is None or run.halted is not None:
+                break
+            await self._take(parent, lane, step, run)
+            run.plan = self._plan(parent, lane, unseen, frozenset(run.stuck))
+        return run
+
+    def _plan(self, parent: Parent, lane: Lane, unseen: dict[SignIn | None, Problem], stuck: frozenset[Trust]) -> Plan:
+        """The plan of this moment. An ask that could not be looked at for only keeps."""
+        asks = (
+            replace(ask, stance=Stance.KEEP) if ask.sign_in in unseen else ask for ask in self._table.asks_of(parent)
+        )
+        return plan(lane.view(), asks, clusters=self._clusters, may_remove=self._table.is_complete, stuck=stuck)
+
+    def _unlisted(self, parent: Parent, lane: Lane, run: Run, unseen: dict[SignIn | None, Problem]) -> Delete | None:
+        """A recorded credential of an object that leaves, and that the list lacks: one list alone proves nothing."""
+        if not self._table.is_complete:
+            return None
+        asks = self._table.asks_of(parent)
+        listed = {credential.name for credential in lane.view()}
+        held = {pair for ask in asks for pair in ask.holds}
+        for ask in asks:
+            if ask.stance is not Stance.LEAVE or ask.sign_in in unseen:
+                continue
+            for record in ask.records:
+                known = listed | lane.deleted | run.failed.keys()
+                if record.name not in known and record.trust.pair not in held:
+                    return Delete(record.name)
+        return None
+
+    async def _take(self, parent: Parent, lane: Lane, step: Step, run: Run) -> None:
+        """Take one step; what comes of it is in the lane, or in the run."""
+        asks = self._table.asks_of(parent)
+        sign_in = _writer(step, asks)
+        if sign_in is None:
+            run.failed[name_of(step)] = IN_PROGRESS
+            return
+        try:
+            if isinstance(step, Delete):
+                await self._delete(sign_in, parent, step.name)
+                lane.note_deletion(step.name, self._clock.monotonic())
+                return
+            write = self._azure.create if isinstance(step, Create) else self._azure.update
+            await write(sign_in, parent, step.credential)
+        except AzureProblem as failure:
+            self._miss(lane, step, failure, run)
+            return
+        for ask in _owners_of_drift(step, lane, asks):
+            self._repaired(ask, step.credential.name)
+        lane.note_write(step.credential, self._clock.monotonic())
+
+    async def _delete(self, sign_in: SignIn, parent: Parent, name: str) -> None:
+        try:
+            await self._azure.delete(sign_in, parent, name)
+        except NotFound:
+            return  # that is what was wanted
+
+    def _miss(self, lane: Lane, step: Step, failure: AzureProblem, run: Run) -> None:
+        """A step that failed: the others go on, unless they would fail alike."""
+        problem, now = failure.problem, self._clock.monotonic()
+        if isinstance(failure, AlreadyThere):  # what it was planned on is out of date: look, and plan again
+            problem = replace(problem, kind=ProblemKind.WAITING)
+        run.failed[name_of(step)] = problem
+        if not isinstance(step, Delete) and not problem.stalled:
+            run.stuck.add(step.credential.trust)
+        if isinstance(failure, AlreadyThere | NotFound) or not failure.answered:
+            lane.list_from = now
+        if not failure.answered:
+            lane.unanswered_at = now
+        if not failure.answered or problem.reason in _HALTING:
+            run.halted = problem
+
+    # Reporting
+
+    def _report(self, parent: Parent, lane: Lane, run: Run, unseen: dict[SignIn | None, Problem]) -> float:
+        """Keep a finding for each ask; the answer is when to look again."""
+        asks = self._table.asks_of(parent)
+        if self._table.is_complete:
+            self._measure.orphans(parent, len(run.plan.orphans))
+        problems, waits = list(unseen.values()), [self._until_resync(lane)]
+        for ask in asks:
+            if ask.sign_in in unseen:
+                self._note(ask, Finding(problem=unseen[ask.sign_in]))
+            elif ask.stance is not Stance.KEEP or ask.revoked:
+                finding = finding_of(ask, asks, lane, run, self._clusters)
+                if ask.is_leaving and not finding.left:
+                    finding, wait = self._farewell(ask, asks, lane, finding)
+                    waits.append(wait)
+                problems += _problems(finding)
+                self._note(ask, finding)
+        due = lane.confirmation_due(self._clock.monotonic())
+        if due is not None:
+            waits.append(due)
+        if problems:
+            waits.append(self._next_try(parent, problems))
+        else:
+            self._backoff.succeeded(parent)
+        return min(waits)
+
+    def _note(self, ask: Ask, finding: Finding) -> None:
+        if self._table.note(ask, finding):
+            self._noted(ask.uid)
+
+    def _farewell(self, ask: Ask, asks: list[Ask], lane: Lane, finding: Finding) -> tuple[Finding, float]:
+        """Whether an object that leaves may go: nothing of it shows, and nothing of it can still appear."""
+        now = self._clock.monotonic()
+        if ask.stance is Stance.RETAIN:
+            return replace(finding, clean=True), self._timing.resync
+        handed_over = all(_is_recorded_elsewhere(name, ask, asks) for name in _handed_over(ask, asks, lane))
+        confirmed = all(lane.is_confirmed(name) for name in lane.deleted)
+        if not self._table.is_complete or not handed_over or not confirmed:
+            lane.not_quiet(ask.uid)
+            return finding, self._timing.agreement
+        quiet_at = self._quiet_at(ask, lane)
+        if quiet_at > now:
+            return finding, quiet_at - now
+        needed = 1 if quiet_at == NEVER else 2
+        if lane.quiet_reads(ask.uid, quiet_at) >= needed:
+            return replace(finding, clean=True), self._timing.resync
+        lane.list_from = max(lane.list_from, lane.listed_at + self._timing.agreement)
+        return finding, max(0.0, lane.list_from - now)
+
+    def _quiet_at(self, ask: Ask, lane: Lane) -> float:
+        """From when on a list shows all that was ever written for an object.
+
+        What this process wrote and saw answered is in the lane. An unanswered write, or one of a process before this,
+        may still come to light for a while.
+        """
+        by_others = NEVER if ask.created > self._started + 1 else self._started_at
+        return max(lane.unanswered_at, by_others) + self._timing.quiet
+
+    def _next_try(self, parent: Parent, problems: Iterable[Problem]) -> float:
+        """When to try again, in seconds: as each problem says, or its kind."""
+        waits = []
+        for problem in problems:
+            if problem.after is not None:
+                waits.append(problem.after)
+            elif problem.kind is ProblemKind.CONFLICT:
+                waits.append(self._timing.conflict)
+            elif problem.stalled:
+                waits.append(self._timing.forbidden)
+            elif problem not in (PROPAGATING, IN_PROGRESS):
+                waits.append(self._backoff.failed(parent))
+        return min(waits, default=self._timing.agreement)
+
+
+def _acting(asks: list[Ask]) -> list[Ask]:
+    """The asks for which Azure is to be looked at."""
+    return [
+        ask
+        for ask in asks
+        if ask.sign_in is not None and (ask.stance in (Stance.RECONCILE, Stance.LEAVE) or ask.revoked)
+    ]
+
+
+def _owners_of_drift(step: Create | Update, lane: Lane, asks: list[Ask]) -> list[Ask]:
+    """Whom to tell that a write brought back what others had changed: it was recorded, and we did not remove it."""
+    name, trust = step.credential.name, step.credential.trust
+    if name in lane.deleted:
+        return []
+    return [
+        ask
+        for ask in asks
+        if ask.stance is Stance.RECONCILE and any(r.trust == trust and r.name == name for r in ask.records)
+    ]
+
+
+def _writer(step: Step, asks: list[Ask]) -> SignIn | None:
+    """Whose connection takes a step: that of one who wants it, or of one whose it was."""
+    if isinstance(step, Delete):
+        mark = read_mark(step.name)
+        concerned = [
+            ask for ask in asks if (mark and mark.owner == ask.owner) or step.name in {r.name for r in ask.records}
+        ]
+    else:
+        concerned = [ask for ask in asks if ask.stance is Stance.RECONCILE and step.credential.trust in ask.wanted]
+    return next((ask.sign_in for ask in [*concerned, *asks] if ask.sign_in is not None), None)
+
+
+def _handed_over(ask: Ask, asks: list[Ask], lane: Lane) -> list[str]:
+    """Names with the leaver's mark whose pairs others hold."""
+    held = {pair for other in asks if other.uid != ask.uid for pair in other.holds}
+    return [
+        credential.name
+        for credential in lane.view()
+        if credential.pair in held and (mark := read_mark(credential.name)) and mark.owner == ask.owner
+    ]
+
+
+def _is_recorded_elsewhere(name: str, ask: Ask, asks: list[Ask]) -> bool:
+    return any(record.name == name for other in asks if other.uid != ask.uid for record in other.records)
+
+
+def _problems(finding: Finding) -> list[Problem]:
+    found = [standing.problem for standing in finding.standings.values()] + [left.problem for left in finding.left]
+    return [problem for problem in found if problem is not None]

@@ -1,0 +1,47 @@
+"""Every duration of the product, in one value."""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """All in seconds."""
+
+    report_after: float = 5.0
+    """Something that moves is reported as moving only after this long: what is quick costs one write."""
+    agreement: float = 1.0
+    """Between two reads that must agree; grows by half each time."""
+    longest_agreement: float = 10.0
+    lag_limit: float = 60.0
+    """How long a list that contradicts our own acknowledged write is taken for an old one."""
+    quiet: float = 45.0
+    """After which a write whose answer was not seen has surely happened or not, and every replica shows it: the request
+    timeout and a generous replica lag."""
+    gone_interval: float = 15.0
+    """Between two reads that must both miss a target before a deletion believes that it is gone."""
+    young: float = 120.0
+    """How long a target that is missing is waited for before it counts as not found."""
+    fresh: float = 5.0
+    """How old a list may be that is planned on."""
+    reads: float = 60.0
+    """How long what is known of a referenced object is shared before it is read again."""
+    missing: float = 60.0
+    """Between looks for a target that was not found."""
+    forbidden: float = 600.0
+    """Between tries of what needs a person to act."""
+    conflict: float = 300.0
+    """Between looks at what somebody else holds."""
+    resync: float = 3600.0
+    """How often what nobody changed is compared with Azure, on average."""
+    revocation_delay: float = 600.0
+    """How long a credential outlives the rule that allowed it."""
+    connection_check: float = 600.0
+    """Between sign-ins that only check whether a connection still works."""
+    first_backoff: float = 1.0
+    longest_backoff: float = 300.0
+    stop_grace: float = 3.0
+    """What is under way when the process ends gets this long."""
+
+    def scaled(self, factor: float) -> "Timing":
+        """All durations multiplied, for a laboratory whose Azure is as much faster."""
+        return Timing(**{field.name: getattr(self, field.name) * factor for field in fields(self)})

@@ -1,0 +1,45 @@
+"""What the versions of an object tell: whether there is work, and whether all is well."""
+
+from entrafed.api.conditions import ConditionStatus, ConditionType
+from entrafed.api.connection import Connection
+from entrafed.api.federation import Federation
+from entrafed.api.metadata import FINALIZER
+from entrafed.api.reasons import Reason
+
+
+def asks_for_work(before: Federation | None, after: Federation) -> bool:
+    """Whether a new version of an object differs in what the engine acts on; labels and annotations do not."""
+    return (
+        before is None
+        or before.metadata.generation != after.metadata.generation
+        or before.metadata.deletion_timestamp != after.metadata.deletion_timestamp
+        or before.metadata.reconcile_requested_at != after.metadata.reconcile_requested_at
+        or (FINALIZER in before.metadata.finalizers) != (FINALIZER in after.metadata.finalizers)
+        or before.status != after.status
+    )
+
+
+def is_well(federation: Federation) -> bool:
+    """Whether the status says that all is done for what the spec asks now."""
+    metadata, status = federation.metadata, federation.status
+    return (
+        metadata.deletion_timestamp is None
+        and FINALIZER in metadata.finalizers
+        and status.observed_generation == metadata.generation
+        and readiness(federation)[0] == ConditionStatus.TRUE
+        and not is_requested(federation)
+    )
+
+
+def is_requested(federation: Federation) -> bool:
+    requested = federation.metadata.reconcile_requested_at
+    return requested is not None and requested != federation.status.last_handled_reconcile_at
+
+
+def is_released(federation: Federation) -> bool:
+    return federation.metadata.deletion_timestamp is not None and FINALIZER not in federation.metadata.finalizers
+
+
+def readiness(one: Federation | Connection) -> tuple[str, str]:
+    ready = next((c for c in one.status.conditions if c.type is ConditionType.READY), None)
+    return (ready.status.value, ready.reason) if ready else (ConditionStatus.UNKNOWN.value, Reason.PROGRESSING.value)
