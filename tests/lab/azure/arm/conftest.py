@@ -1,0 +1,22 @@
+"""Resource Manager, as the operator of the default seed sees it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from azure.mgmt.msi.aio import ManagedServiceIdentityClient
+
+from arm_world import CredentialsOf, arm_as
+from entrafed_lab.azure import SimulatedAzure
+
+
+@pytest_asyncio.fixture
+async def arm(simulated_azure: SimulatedAzure) -> AsyncIterator[ManagedServiceIdentityClient]:
+    async with arm_as(simulated_azure) as client:
+        yield client
+
+
+@pytest.fixture
+def web(arm: ManagedServiceIdentityClient) -> CredentialsOf:
+    """The credentials of the identity web, which has none."""
+    return CredentialsOf(arm, "web")
