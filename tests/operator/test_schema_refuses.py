@@ -66,6 +66,18 @@ def expression(**parts: Any) -> Manifest:
     return serving(selector={"matchExpressions": [parts]})
 
 
+def twice(subject: str, **narrowed: Any) -> tuple[Manifest, str, str]:
+    """The same jobs as `githubActions` and as `oidc`."""
+    return (
+        federation(
+            from_github(**narrowed),
+            from_oidc("https://token.actions.githubusercontent.com", f"repo:contoso/web:{subject}"),
+        ),
+        "spec.federatedCredentials",
+        "may not have an `oidc` with the same issuer and subject as a `githubActions` of another item",
+    )
+
+
 LONG = "x" * 601
 
 MISTAKES: dict[str, tuple[Manifest, str, str]] = {
@@ -214,14 +226,10 @@ MISTAKES: dict[str, tuple[Manifest, str, str]] = {
         "spec.federatedCredentials",
         different("githubActions"),
     ),
-    "the same jobs as githubActions and as oidc": (
-        federation(
-            from_github(environment="a:b"),
-            from_oidc("https://token.actions.githubusercontent.com", "repo:contoso/web:environment:a%3Ab"),
-        ),
-        "spec.federatedCredentials",
-        "may not have an `oidc` with the same issuer and subject as a `githubActions` of another item",
-    ),
+    "an environment as githubActions and as oidc": twice("environment:a%3Ab", environment="a:b"),
+    "a branch as githubActions and as oidc": twice("ref:refs/heads/main", branch="main"),
+    "a tag as githubActions and as oidc": twice("ref:refs/tags/v1", tag="v1"),
+    "pull requests as githubActions and as oidc": twice("pull_request", pullRequest={}),
     # any other issuer
     "an issuer over http": (federation(from_oidc("http://issuer.example")), f"{ITEM}.oidc.issuer", HTTPS),
     "an issuer without a scheme": (federation(from_oidc("issuer.example")), f"{ITEM}.oidc.issuer", HTTPS),

@@ -30,7 +30,6 @@ MAX_CREDENTIALS = 20
 Source: https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations
 """
 
-
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
 
 

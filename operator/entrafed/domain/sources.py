@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-from entrafed.api.federation import FederatedCredential, GitHubActions
+from entrafed.api.federation import GITHUB_ISSUER, FederatedCredential, GitHubActions
 from entrafed.domain.clouds import Cloud
 from entrafed.domain.credentials import Pair, Trust
-
-GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,15 @@
 
 import re
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from entrafed.api.connection import CloudName, parse_connection
 from entrafed.api.federation import (
     ApplicationTarget,
     FederatedCredential,
@@ -14,6 +18,7 @@ from entrafed.api.federation import (
     Oidc,
     ServiceAccountRef,
     Target,
+    parse_federation,
 )
 from entrafed.api.rules import (
     CredentialMatch,
@@ -24,8 +29,10 @@ from entrafed.api.rules import (
     SelectorOperator,
     TargetMatch,
 )
+from entrafed.domain.clouds import CLOUDS
 from entrafed.domain.credentials import Pair, Parent, ParentKind, resource_key
 from entrafed.domain.rules import Namespace, allows_credential, rules_allowing_target, rules_serving
+from entrafed.domain.sources import Known, trust_of
 from entrafed.domain.targets import ResolvedTarget
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000000"
@@ -255,11 +262,13 @@ def test_a_namespace_is_never_read_as_a_pattern() -> None:
 
 def test_a_managed_identity_is_allowed_by_its_resource_id_only() -> None:
     asked = trusting_identity(identity())
-    item, pair = asked
-    assert item.managed_identity
     assert allows(CredentialMatch(managed_identities=(identity(name="*").upper(),)), asked)
     assert not allows(CredentialMatch(managed_identities=(identity(name="batch"),)), asked)
-    assert not allows(CredentialMatch(issuer=pair.issuer, subjects=("**",)), asked)
+
+
+def test_whatever_pair_a_managed_identity_stands_for_issuers_and_subjects_do_not_allow_it() -> None:
+    item, _ = trusting_identity(identity())
+    assert not allows(CredentialMatch(issuer=GITHUB, subjects=("**",)), (item, Pair(GITHUB, OBJECT_ID)))
 
 
 def test_a_managed_identity_is_judged_before_its_principal_id_is_known() -> None:
@@ -308,6 +317,29 @@ def test_subjects_are_patterns(pattern: str, subject: str, expected: bool) -> No
 
 def test_one_subject_of_several_is_enough() -> None:
     assert allows_subject("b", "a", "b", "c")
+
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+STORED = {"uid": "u", "generation": 1, "resourceVersion": "1", "creationTimestamp": "2026-01-31T12:00:00Z"}
+
+
+def example(path: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = yaml.safe_load(path.read_text())
+    return {**manifest, "metadata": {**manifest["metadata"], **STORED}}
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*-from-*.yaml")), ids=lambda path: path.name)
+def test_the_connection_of_the_examples_allows_the_examples(path: Path) -> None:
+    federation = parse_federation(example(path))
+    rules = rules_serving(parse_connection(example(EXAMPLES / "connection.yaml")).spec.rules, PAYMENTS)
+    by_unique_name = resolved_application("33333333-3333-3333-3333-333333333333")
+    application = federation.spec.target.application
+    resolved = by_unique_name if application and application.unique_name else None
+    allowing = rules_allowing_target(rules, federation.spec.target, resolved)
+    known = Known(CLOUDS[CloudName.AZURE_PUBLIC], SUBSCRIPTION, "payments", CLUSTER, principal_id=OBJECT_ID)
+    assert federation.spec.federated_credentials
+    for item in federation.spec.federated_credentials:
+        assert allows_credential(allowing, item, trust_of(item, known).pair, PAYMENTS, (CLUSTER,)), item.name
 
 
 texts = st.text(alphabet="ab/:.", min_size=1, max_size=12)
