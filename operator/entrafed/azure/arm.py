@@ -4,7 +4,7 @@ https://learn.microsoft.com/rest/api/managedidentity/federated-identity-credenti
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -127,7 +127,7 @@ class Arm:
             page = await self._signed.ask(call, self._budget(path, Spend.LIST), lambda: _page(pages))
             found.extend(page)
             if not pages.continuation_token:
-                self._looks.keep(path.key, (credential.name for credential in found))
+                self._looks.keep(path.key, _keys(found))
                 return tuple(found)
         raise unreadable(call, "the pages do not end")
 
@@ -135,17 +135,17 @@ class Arm:
         """One request, and one before it when the last look is old."""
         path = IdentityPath.parse(parent.id)
         call = self._call(Operation.CREATE_CREDENTIAL, f"create credential {credential.name} on {parent}")
-        if credential.name in await self._names(parent, path):
+        if credential.name.lower() in await self._names(parent, path):
             message = f"Cannot {call.doing}: a credential of this name exists already"
             raise AlreadyThere(Problem(ProblemKind.CONFLICT, Reason.CREDENTIAL_CONFLICT, message))
         await self._put(call, path, credential)
-        self._looks.added(path.key, credential.name)
+        self._looks.added(path.key, credential.name.lower())
 
     async def update(self, parent: Parent, credential: NewCredential) -> None:
         """One request, and one before it when the last look is old: PUT would make again what somebody deleted."""
         path = IdentityPath.parse(parent.id)
         call = self._call(Operation.UPDATE_CREDENTIAL, f"update credential {credential.name} on {parent}")
-        if credential.name not in await self._names(parent, path):
+        if credential.name.lower() not in await self._names(parent, path):
             raise _no_such_credential(call)
         await self._put(call, path, credential)
 
@@ -158,18 +158,19 @@ class Arm:
             return cast("Reply[int]", await operations.delete(path.group, path.name, name, cls=_status))
 
         status = await self._write(call, path, send)
-        self._looks.removed(path.key, name)
+        self._looks.removed(path.key, name.lower())
         if status == 204:  # ARM's way to say that there was none
             raise _no_such_credential(call)
 
     async def _names(self, parent: Parent, path: IdentityPath) -> set[str]:
-        """The names under an identity right before a write to it, whose budget has been waited for."""
+        """The names under an identity, lower-case as ARM compares them, right before a write to it: the budget has been
+        waited for."""
         await self._budget(path, Spend.WRITE).open()
         names = self._looks.fresh(path.key)
         if names is not None:
             return names
         try:
-            return {credential.name for credential in await self.credentials(parent)}
+            return _keys(await self.credentials(parent))
         except AzureProblem as problem:
             problem.answered = True  # for the write, which has not been sent
             raise
@@ -217,6 +218,10 @@ class Arm:
                 ],
             )
         return client
+
+
+def _keys(credentials: Iterable[ObservedCredential]) -> set[str]:
+    return {credential.name.lower() for credential in credentials}
 
 
 def _no_such_credential(call: Call) -> NotFound:
