@@ -137,6 +137,10 @@ class Engine:
             allow_endpoints=allow_endpoints,
         )
 
+    def is_idle(self, within: float) -> bool:
+        """Whether there is no work, now or in so many seconds."""
+        return self._queue.is_idle(within)
+
     # What the watch tells
 
     def listed(self, uids: frozenset[str]) -> None:
@@ -282,12 +286,7 @@ class Engine:
         uid, now = federation.metadata.uid, self._clock.monotonic()
         known = self._admitted.get(uid)
         inputs = self._admitter.inputs_of(federation)
-        if (
-            known is not None
-            and known.admission.inputs == inputs
-            and now < known.expires
-            and uid not in self._stale
-        ):
+        if known is not None and known.admission.inputs == inputs and now < known.expires and uid not in self._stale:
             return known.admission
         self._stale.discard(uid)
         fresh_from = now - self._timing.reads

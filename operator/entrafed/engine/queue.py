@@ -122,6 +122,11 @@ class Queue(Generic[K]):
         """Seconds that the key which waits longest has waited."""
         return self._monotonic() - min(self._since.values()) if self._since else 0.0
 
+    def is_idle(self, within: float) -> bool:
+        """Whether nothing runs, waits, or comes due in so many seconds."""
+        horizon = self._monotonic() + within
+        return not self._running and not self._urgency and all(due > horizon for due, _ in self._due.values())
+
     def _promote(self) -> float | None:
         """Make ready what is due; the answer is how long until the next is, in seconds."""
         while self._later:

@@ -1,0 +1,212 @@
+"""The engine over the real SDK adapters, in front of a simulated Azure, with Kubernetes in memory, in scaled time."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import structlog
+
+from entrafed.api.conditions import Condition, ConditionType
+from entrafed.api.federation import Federation
+from entrafed.azure import BudgetSettings, CallTiming, MicrosoftCloud
+from entrafed.domain.marks import cluster_mark
+from entrafed.engine.engine import Engine
+from entrafed.engine.timing import Timing
+from entrafed.runtime.clock import SystemClock
+from entrafed.runtime.metrics import Metrics
+from entrafed.runtime.writes import WriteGate
+from entrafed_lab.azure import ServiceName, SimulatedAzure
+from entrafed_lab.azure.seed import HOME_TENANT, OPERATOR_APP, READER_APP, WEB_IDENTITY
+from memory_cluster import MemoryCluster
+
+SCALE = 0.02
+"""Of all durations of the engine: what takes five seconds takes a tenth."""
+CLUSTER_ID = "0c1a7e5e-0000-4000-8000-000000000001"
+CLUSTER = cluster_mark(CLUSTER_ID)
+NAMESPACE = "payments"
+
+Manifest = dict[str, Any]
+
+APPLICATION: Manifest = {"application": {"clientId": READER_APP}}
+IDENTITY: Manifest = {"managedIdentity": {"resourceId": WEB_IDENTITY}}
+GROUP = WEB_IDENTITY.rpartition("/")[0]
+
+EVERYTHING: Manifest = {
+    "namespaces": {"names": [NAMESPACE]},
+    "targets": {"applications": [READER_APP], "managedIdentities": [f"{GROUP}/*"]},
+    "federatedCredentials": [
+        {"issuer": "cluster", "subjects": ["system:serviceaccount:{namespace}:*"]},
+        {"issuer": "https://token.actions.githubusercontent.com", "subjects": ["repo:contoso/**"]},
+        {"issuer": "https://issuer.example", "subjects": ["**"]},
+        {"managedIdentities": [f"{GROUP}/*"]},
+    ],
+}
+"""A rule that allows all that these tests ask for."""
+
+
+def federation(
+    *items: Manifest, name: str = "web", target: Manifest | None = None, namespace: str = NAMESPACE, **spec: Any
+) -> Manifest:
+    """A ManagedIdentityFederation with these items."""
+    return {
+        "apiVersion": "entrafed.io/v1beta1",
+        "kind": "ManagedIdentityFederation",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "connectionRef": {"name": "default"},
+            "target": target or APPLICATION,
+            "federatedCredentials": list(items),
+            **spec,
+        },
+    }
+
+
+def oidc(name: str, subject: str | None = None, **more: Any) -> Manifest:
+    """An item that trusts a subject of https://issuer.example."""
+    return {"name": name, "oidc": {"issuer": "https://issuer.example", "subject": subject or f"job-{name}"}, **more}
+
+
+def account(name: str) -> Manifest:
+    """An item that trusts a service account."""
+    return {"name": name, "serviceAccount": {"name": name}}
+
+
+@dataclass
+class EngineWorld:
+    """A cluster, an Azure, and the operator between them, which may be killed and started again."""
+
+    cluster: MemoryCluster
+    azure: SimulatedAzure
+    token_file: Path
+    timing: Timing
+    budgets: BudgetSettings
+    calls: CallTiming
+    seed: int = 0
+    engine: Engine | None = None
+    metrics: Metrics = field(default_factory=lambda: Metrics(time.monotonic))
+
+    def connect(self, *rules: Manifest, name: str = "default") -> None:
+        """An EntraConnection for the simulated Azure with these rules."""
+        self.cluster.apply(
+            {
+                "apiVersion": "entrafed.io/v1beta1",
+                "kind": "EntraConnection",
+                "metadata": {"name": name},
+                "spec": {
+                    "tenantId": HOME_TENANT,
+                    "cloud": "AzurePublic",
+                    "credential": {"workloadIdentity": {"clientId": OPERATOR_APP}},
+                    "endpoints": {
+                        "login": self.azure.url(ServiceName.LOGIN),
+                        "graph": self.azure.url(ServiceName.GRAPH),
+                        "arm": self.azure.url(ServiceName.ARM),
+                    },
+                    "rules": list(rules),
+                },
+            }
+        )
+
+    def namespace(self, name: str = NAMESPACE, labels: Mapping[str, str] | None = None) -> None:
+        self.cluster.apply(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}
+        )
+
+    def seen(self, name: str = "web", namespace: str = NAMESPACE) -> Federation:
+        found = self.cluster.federation(namespace, name)
+        assert found is not None, f"{name} is gone"
+        return found
+
+    def condition(self, kind: ConditionType, name: str = "web") -> Condition | None:
+        return next((c for c in self.seen(name).status.conditions if c.type is kind), None)
+
+    def is_ready(self, name: str = "web") -> bool:
+        found = self.cluster.federation(NAMESPACE, name)
+        if found is None or found.status.observed_generation != found.metadata.generation:
+            return False
+        ready = next((c for c in found.status.conditions if c.type is ConditionType.READY), None)
+        return ready is not None and ready.status == "True"
+
+    def reason(self, name: str = "web") -> str:
+        ready = self.condition(ConditionType.READY, name)
+        return ready.reason if ready else ""
+
+    def credentials(self, holder: str = READER_APP) -> dict[str, tuple[str, str | None, tuple[str, ...]]]:
+        """What Azure holds: name -> issuer, subject, audiences."""
+        held = self.azure.world.holder(holder).history.current
+        return {c.name: (c.issuer, c.subject, tuple(c.audiences)) for c in held.values()}
+
+    def ours(self, holder: str = READER_APP) -> dict[str, tuple[str, str | None, tuple[str, ...]]]:
+        return {name: content for name, content in self.credentials(holder).items() if name.startswith("mif-")}
+
+    @asynccontextmanager
+    async def operator(self) -> AsyncIterator[Engine]:
+        """One life of the operator."""
+        clock, gate = SystemClock(), WriteGate()
+        cloud = MicrosoftCloud(
+            token_file=self.token_file,
+            clock=clock,
+            may_write=gate.pass_through,
+            seen=self.metrics.azure_request,
+            log=structlog.stdlib.get_logger("test"),
+            timing=self.calls,
+            budgets=self.budgets,
+            ca_file=self.azure.ca_file,
+        )
+        async with cloud:
+            engine = Engine(
+                azure=cloud,
+                kube=self.cluster,
+                clock=clock,
+                measure=self.metrics,
+                timing=self.timing,
+                clusters=(CLUSTER,),
+                allow_endpoints=True,
+                random=Random(self.seed),
+            )
+            self.engine = engine
+            engine.listed(self.cluster.uids())
+            running = asyncio.create_task(engine.run())
+            self.cluster.watch(engine)
+            try:
+                yield engine
+            finally:
+                self.cluster.unwatch()
+                gate.close()
+                await engine.stop()
+                running.cancel()
+                await asyncio.wait([running])
+
+    async def until(self, holds: Callable[[], object], within: float = 10.0) -> None:
+        """Wait until something holds."""
+        deadline = time.monotonic() + within
+        while not holds():
+            assert time.monotonic() < deadline, "did not come to hold"
+            await asyncio.sleep(0.005)
+
+    async def until_quiet(self, within: float = 20.0) -> None:
+        """Wait until the engine has nothing to do, now or soon."""
+        engine = self.engine
+        assert engine is not None
+        await self.until(lambda: engine.is_idle(self.timing.quiet * 1.2), within)
+
+
+async def new_world(
+    azure: SimulatedAzure, token_file: Path, *, scale: float = SCALE, budgets: BudgetSettings | None = None
+) -> EngineWorld:
+    """A world with a namespace and a connection that allows everything."""
+    world = EngineWorld(
+        cluster=MemoryCluster(now=time.time),
+        azure=azure,
+        token_file=token_file,
+        timing=Timing().scaled(scale),
+        budgets=budgets or BudgetSettings(rate_scale=1000.0),
+        calls=CallTiming(request_timeout=30.0 * scale),
+    )
+    world.namespace()
+    world.connect(EVERYTHING)
+    return world

@@ -1,0 +1,217 @@
+"""Kubernetes behind the engine's port, in memory: versions, generations and finalizers as the API server keeps them.
+
+For tests that need thousands of runs. What is true of the real API server is tested on a real one.
+"""
+
+import copy
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from entrafed.api.connection import Connection, ConnectionStatus, dump_connection_status, parse_connection
+from entrafed.api.federation import Federation, parse_federation
+from entrafed.api.metadata import FINALIZER, RECONCILE_ANNOTATION, Metadata
+from entrafed.api.status import FederationStatus, dump_status
+from entrafed.domain.errors import KubeConflict, KubeGone
+from entrafed.domain.events import Event
+from entrafed.domain.times import to_text
+from entrafed.runtime.watching import Feed, Watcher
+
+ISSUER = "https://oidc.example/cluster"
+
+Body = dict[str, Any]
+Key = tuple[str, str, str]
+Around = Callable[[str], None]
+"""Called with the name of a write, before and after it; may raise."""
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+@dataclass
+class MemoryCluster:
+    """One cluster. `writes` are those of the operator, by name; `before` and `after` stand around each of them."""
+
+    now: Callable[[], float]
+    writes: list[str] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    before: Around = _silent
+    after: Around = _silent
+
+    def __post_init__(self) -> None:
+        self._bodies: dict[Key, Body] = {}
+        self._versions = itertools.count(1)
+        self._uids = itertools.count(1)
+        self._feed: Feed | None = None
+
+    # What users and the API server do
+
+    def watch(self, watcher: Watcher) -> frozenset[str]:
+        """Tell a watcher of all that is there, and from now on of what changes; the uids of the federations."""
+        self._feed = Feed(watcher)
+        for body in self._bodies.values():
+            self._show(None, body)
+        return frozenset(
+            b["metadata"]["uid"] for b in self._bodies.values() if b["kind"] == "ManagedIdentityFederation"
+        )
+
+    def uids(self) -> frozenset[str]:
+        return frozenset(
+            b["metadata"]["uid"] for b in self._bodies.values() if b["kind"] == "ManagedIdentityFederation"
+        )
+
+    def unwatch(self) -> None:
+        self._feed = None
+
+    def apply(self, manifest: Mapping[str, Any]) -> None:
+        """Create or change an object as `kubectl apply` does."""
+        manifest = copy.deepcopy(dict(manifest))
+        key = _key(manifest)
+        body = self._bodies.get(key)
+        if body is None:
+            body = {**manifest, "metadata": {**manifest["metadata"], **self._new_metadata()}}
+            if body["kind"] != "Namespace":
+                body["status"] = {"observedGeneration": -1}
+            self._bodies[key] = body
+            self._show("ADDED", body)
+            return
+        if body.get("spec") != manifest.get("spec"):
+            body["metadata"]["generation"] += 1
+        body["spec"] = manifest.get("spec")
+        body["metadata"] |= {k: v for k, v in manifest["metadata"].items() if k in ("labels", "annotations")}
+        self._changed(body)
+
+    def request_reconcile(self, namespace: str, name: str, text: str) -> None:
+        body = self._bodies["ManagedIdentityFederation", namespace, name]
+        body["metadata"].setdefault("annotations", {})[RECONCILE_ANNOTATION] = text
+        self._changed(body)
+
+    def delete(self, kind: str, namespace: str, name: str) -> None:
+        """Delete an object as `kubectl delete --wait=false` does."""
+        key = (kind, namespace, name)
+        body = self._bodies[key]
+        if body["metadata"].get("finalizers"):
+            if "deletionTimestamp" not in body["metadata"]:
+                body["metadata"]["deletionTimestamp"] = to_text(self.now())
+                body["metadata"]["generation"] += 1
+                self._changed(body)
+        else:
+            self._remove(key)
+
+    def federation(self, namespace: str, name: str) -> Federation | None:
+        body = self._bodies.get(("ManagedIdentityFederation", namespace, name))
+        return None if body is None else parse_federation(body)
+
+    def connection(self, name: str) -> Connection:
+        return parse_connection(self._bodies["EntraConnection", "", name])
+
+    # The engine's port
+
+    async def add_finalizer(self, federation: Federation) -> Federation:
+        metadata = federation.metadata
+        return self._write_federation(
+            f"finalizer+ {metadata.name}",
+            metadata,
+            lambda body: _set_finalizers(body, (*metadata.finalizers, FINALIZER)),
+        )
+
+    async def remove_finalizer(self, federation: Federation) -> Federation | None:
+        metadata = federation.metadata
+        left = tuple(f for f in metadata.finalizers if f != FINALIZER)
+        written = self._write_federation(
+            f"finalizer- {metadata.name}", metadata, lambda body: _set_finalizers(body, left)
+        )
+        return None if written.metadata.deletion_timestamp and not left else written
+
+    async def write_status(self, federation: Federation, status: FederationStatus) -> Federation:
+        return self._write_federation(
+            f"status {federation.metadata.name}",
+            federation.metadata,
+            lambda body: body.__setitem__("status", dump_status(status)),
+        )
+
+    async def write_connection_status(self, metadata: Metadata, status: ConnectionStatus) -> Connection:
+        body = self._write(
+            f"connection status {metadata.name}",
+            ("EntraConnection", "", metadata.name),
+            metadata,
+            lambda body: body.__setitem__("status", dump_connection_status(status)),
+        )
+        return parse_connection(body)
+
+    async def set_connection_finalizer(self, metadata: Metadata, finalizers: tuple[str, ...]) -> Connection:
+        body = self._write(
+            f"connection finalizer {metadata.name}",
+            ("EntraConnection", "", metadata.name),
+            metadata,
+            lambda body: _set_finalizers(body, finalizers),
+        )
+        return parse_connection(body)
+
+    async def event(self, event: Event) -> None:
+        self.events.append(event)
+
+    async def cluster_issuer(self) -> str:
+        return ISSUER
+
+    def _write_federation(self, name: str, metadata: Metadata, change: Callable[[Body], None]) -> Federation:
+        key = ("ManagedIdentityFederation", metadata.namespace or "", metadata.name)
+        return parse_federation(self._write(name, key, metadata, change))
+
+    def _write(self, name: str, key: Key, metadata: Metadata, change: Callable[[Body], None]) -> Body:
+        self.before(name)
+        body = self._bodies.get(key)
+        if body is None or body["metadata"]["uid"] != metadata.uid:
+            raise KubeGone(f"{key} is gone")
+        if body["metadata"]["resourceVersion"] != metadata.resource_version:
+            raise KubeConflict(f"{key} has changed")
+        self.writes.append(name)
+        changed = copy.deepcopy(body)
+        change(changed)
+        if changed != body:
+            self._bodies[key] = changed
+            self._changed(changed)
+        answer = copy.deepcopy(changed)
+        self.after(name)
+        return answer
+
+    def _changed(self, body: Body) -> None:
+        body["metadata"]["resourceVersion"] = str(next(self._versions))
+        if "deletionTimestamp" in body["metadata"] and not body["metadata"].get("finalizers"):
+            self._remove(_key(body))
+        else:
+            self._show("MODIFIED", body)
+
+    def _remove(self, key: Key) -> None:
+        body = self._bodies.pop(key)
+        self._show("DELETED", body)
+
+    def _show(self, change: str | None, body: Body) -> None:
+        if self._feed is None:
+            return
+        seen = copy.deepcopy(body)
+        match body["kind"]:
+            case "ManagedIdentityFederation":
+                self._feed.federation(change, seen)
+            case "EntraConnection":
+                self._feed.connection(change, seen)
+            case "Namespace":
+                self._feed.namespace(change, seen)
+
+    def _new_metadata(self) -> Body:
+        return {
+            "uid": f"00000000-0000-4000-8000-{next(self._uids):012d}",
+            "resourceVersion": str(next(self._versions)),
+            "generation": 1,
+            "creationTimestamp": to_text(self.now()),
+        }
+
+
+def _key(body: Mapping[str, Any]) -> Key:
+    return body["kind"], body["metadata"].get("namespace", ""), body["metadata"]["name"]
+
+
+def _set_finalizers(body: Body, finalizers: tuple[str, ...]) -> None:
+    body["metadata"]["finalizers"] = list(finalizers)
