@@ -237,6 +237,12 @@ MISTAKES: dict[str, tuple[Manifest, str, str]] = {
     "an issuer with a query": (federation(from_oidc("https://issuer.example/?a=b")), f"{ITEM}.oidc.issuer", HTTPS),
     "a blank before an issuer": (federation(from_oidc(" https://issuer.example")), f"{ITEM}.oidc.issuer", BLANKS),
     "a line end after an issuer": (federation(from_oidc("https://issuer.example\n")), f"{ITEM}.oidc.issuer", BLANKS),
+    "an unbreakable blank after an issuer": (
+        federation(from_oidc("https://issuer.example\u00a0")),
+        f"{ITEM}.oidc.issuer",
+        BLANKS,
+    ),
+    "an issuer with a wildcard": (federation(from_oidc("https://*.example")), f"{ITEM}.oidc.issuer", WILDCARD),
     "Entra as the issuer": (
         federation(from_oidc(f"https://login.microsoftonline.com/{TENANT}/v2.0")),
         f"{ITEM}.oidc.issuer",
@@ -355,7 +361,7 @@ MISTAKES: dict[str, tuple[Manifest, str, str]] = {
     "a blank after an allowed subject": (
         connection(rule({"issuer": "cluster", "subjects": ["x "]})),
         f"{SOURCE}.subjects[0]",
-        "may not begin or end with a blank",
+        BLANKS,
     ),
 }
 

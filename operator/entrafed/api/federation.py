@@ -21,7 +21,7 @@ from entrafed.api.formats import (
 )
 from entrafed.api.metadata import Metadata
 from entrafed.api.parsing import parse
-from entrafed.api.schema import IMMUTABLE, Like, Must, Unlike, camel_case, exactly_one_of, list_keyed_by
+from entrafed.api.schema import IMMUTABLE, Must, camel_case, exactly_one_of, like, list_keyed_by, unlike
 from entrafed.api.status import FederationStatus
 
 MAX_CREDENTIALS = 20
@@ -126,7 +126,7 @@ class GitHubActions:
     repository: Annotated[
         str,
         Field(max_length=140),
-        Like(r"[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+", "must be `owner/name`, like `contoso/web`"),
+        like(r"[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+", "must be `owner/name`, like `contoso/web`"),
     ]
     """The repository as `owner/name`, like `contoso/web`, in exactly the upper and lower case that GitHub shows."""
     environment: Annotated[str, Field(max_length=255), NO_BLANKS_AROUND, NO_WILDCARD] | None = None
@@ -138,7 +138,7 @@ class GitHubActions:
             Field(max_length=255),
             NO_BLANKS_AROUND,
             NO_WILDCARD,
-            Unlike(r"refs/heads/.*", "must be the name of the branch alone, without `refs/heads/`"),
+            unlike(r"refs/heads/.*", "must be the name of the branch alone, without `refs/heads/`"),
         ]
         | None
     ) = None
@@ -149,7 +149,7 @@ class GitHubActions:
             Field(max_length=255),
             NO_BLANKS_AROUND,
             NO_WILDCARD,
-            Unlike(r"refs/tags/.*", "must be the name of the tag alone, without `refs/tags/`"),
+            unlike(r"refs/tags/.*", "must be the name of the tag alone, without `refs/tags/`"),
         ]
         | None
     ) = None

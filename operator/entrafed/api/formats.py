@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from entrafed.api.schema import Like, Unlike
+from entrafed.api.schema import Form, like, unlike
 
 MAX_VALUE = 600
 """Characters of an issuer, a subject or an audience.
@@ -19,28 +19,32 @@ _ENTRA_HOSTS = (
 
 _GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
-NO_BLANKS_AROUND = Like(r"(?s)\S(.*\S)?", "may not be empty, nor begin or end with a blank")
-NO_WILDCARD = Unlike(r"(?s).*\*.*", "may not contain `*`: Entra compares exactly, so each value needs its own item")
-HTTPS = Like(
+NO_BLANKS_AROUND = Form(
+    "self != '' && self == self.trim()",
+    lambda text: text != "" and text == text.strip(),
+    "may not be empty, nor begin or end with a blank",
+)
+NO_WILDCARD = unlike(r"(?s).*\*.*", "may not contain `*`: Entra compares exactly, so each value needs its own item")
+HTTPS = like(
     r"\s*https://[^\s/?#@]+(/[^\s?#]*)?\s*",
     "must be an address that begins with `https://`, without user, query or fragment",
 )
 
 
-def not_entra(instead: str) -> Unlike:
+def not_entra(instead: str) -> Form:
     """No issuer of Entra's own tokens; `instead` is the field for those."""
-    return Unlike(
+    return unlike(
         rf"(?is)\s*https://({_ENTRA_HOSTS})\.?(:[0-9]+)?(/.*)?",
         f"may not be an issuer of Entra: for tokens of a managed identity use `{instead}`",
     )
 
 
-Guid = Annotated[str, Field(max_length=36), Like(_GUID, "must be a GUID, like `11111111-2222-3333-4444-555555555555`")]
+Guid = Annotated[str, Field(max_length=36), like(_GUID, "must be a GUID, like `11111111-2222-3333-4444-555555555555`")]
 
 ManagedIdentityId = Annotated[
     str,
     Field(max_length=512),
-    Like(
+    like(
         rf"(?i)/subscriptions/{_GUID}/resourceGroups/[^/?#%\\\s]{{1,90}}"
         r"/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[a-z0-9][a-z0-9_-]{2,127}",
         "must be the resource id of a user-assigned managed identity, like `/subscriptions/<id>/resourceGroups/<name>"
@@ -51,7 +55,7 @@ ManagedIdentityId = Annotated[
 DnsLabel = Annotated[
     str,
     Field(max_length=63),
-    Like(
+    like(
         r"[a-z0-9]([-a-z0-9]*[a-z0-9])?",
         "must be a DNS label: lower-case letters, digits and `-`, beginning and ending with a letter or digit",
     ),
@@ -60,17 +64,17 @@ DnsLabel = Annotated[
 DnsSubdomain = Annotated[
     str,
     Field(max_length=253),
-    Like(
+    like(
         r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*",
         "must be a DNS name: lower-case letters, digits, `-` and `.`, beginning and ending with a letter or digit",
     ),
 ]
 
-Issuer = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, HTTPS, not_entra("managedIdentity")]
+Issuer = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, NO_WILDCARD, HTTPS, not_entra("managedIdentity")]
 Subject = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, NO_WILDCARD]
 Audience = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, NO_WILDCARD]
 Endpoint = Annotated[
     str,
     Field(max_length=253),
-    Like(r"https://[^\s/?#@]+", "must be an address that begins with `https://` and ends with a host or port"),
+    like(r"https://[^\s/?#@]+", "must be an address that begins with `https://` and ends with a host or port"),
 ]

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic.dataclasses import dataclass
 
-from entrafed.api.formats import MAX_VALUE, DnsLabel, Guid, not_entra
-from entrafed.api.schema import ATOMIC_LIST, SET, Like, Must, at_least_one_of, camel_case, exactly_one_of
+from entrafed.api.formats import MAX_VALUE, NO_BLANKS_AROUND, DnsLabel, Guid, not_entra
+from entrafed.api.schema import ATOMIC_LIST, SET, Form, Must, at_least_one_of, camel_case, exactly_one_of, like
 
 OWN_CLUSTER = "cluster"
 """The issuer that stands for the operator's own cluster, whatever its address."""
@@ -91,7 +91,7 @@ class NamespaceMatch:
 IdentityPattern = Annotated[
     str,
     Field(max_length=320),
-    Like(
+    like(
         r"(?i)/subscriptions/\S+/(\*\*|userAssignedIdentities/[^/\s]+)",
         "must be the resource id of a user-assigned managed identity, in which `*` may stand for a part of a name",
     ),
@@ -115,7 +115,7 @@ class TargetMatch:
 IssuerMatch = Annotated[
     str,
     Field(max_length=MAX_VALUE),
-    Like(
+    like(
         rf"{OWN_CLUSTER}|https://[^\s/?#@*]+(/[^\s?#*]*)?",
         "must be `cluster`, for service accounts of this cluster, or an address that begins with `https://`",
     ),
@@ -124,10 +124,11 @@ IssuerMatch = Annotated[
 
 SubjectPattern = Annotated[
     str,
-    Field(min_length=1, max_length=MAX_VALUE),
-    Must("self == self.trim()", "may not begin or end with a blank"),
-    Must(
+    Field(max_length=MAX_VALUE),
+    NO_BLANKS_AROUND,
+    Form(
         "!self.replace('{namespace}', '').contains('{')",
+        lambda text: "{" not in text.replace("{namespace}", ""),
         "may have no other placeholder than `{namespace}`",
     ),
 ]

@@ -1,12 +1,12 @@
-"""The vocabulary in which the models say what a value must look like: bounds, formats, list types and rules.
+"""The vocabulary in which the models say what a value must look like: bounds, forms, list types and rules.
 
-Bounds are pydantic's own (`Field(max_length=...)`). Bounds and formats hold in the API server and in the operator's own
+Bounds are pydantic's own (`Field(max_length=...)`). Bounds and forms hold in the API server and in the operator's own
 reading, with the same words; rules (`Must`) are CEL and hold in the API server only.
 Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation-rules
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,55 +34,43 @@ class Must:
 
 
 @dataclass(frozen=True, slots=True)
-class _Format:
-    """A regular expression over a whole string, in the syntax that RE2 and Python share; it has no single quote."""
+class Form:
+    """What a string must look like: `cel` tells the API server, `holds` tells us, and both refuse with `message`."""
 
-    pattern: str
+    cel: str
+    holds: Callable[[str], bool]
     message: str
-
-    def matches(self, text: str) -> bool:
-        return re.fullmatch(self.pattern, text) is not None
-
-    def accepts(self, text: str) -> bool:
-        raise NotImplementedError
-
-    @property
-    def cel(self) -> str:
-        """The pattern as CEL matches it. Flags stay in front of the anchors."""
-        flags, rest = re.fullmatch(r"(?s)((?:\(\?[is]+\))?)(.*)", self.pattern).groups()  # type: ignore[union-attr]
-        return f"self.matches(r'{flags}^(?:{rest})$')"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
-    def _check(self, text: str) -> str:
-        if not self.accepts(text):
-            raise PydanticCustomError("format", "{rule}", {"rule": self.message})
-        return text
-
-
-class Like(_Format):
-    """A string that has this form, or else `message`."""
-
-    __slots__ = ()
-
-    def accepts(self, text: str) -> bool:
-        return self.matches(text)
-
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return Must(self.cel, self.message).__get_pydantic_json_schema__(core, handler)
 
+    def _check(self, text: str) -> str:
+        if not self.holds(text):
+            raise PydanticCustomError("form", "{rule}", {"rule": self.message})
+        return text
 
-class Unlike(_Format):
-    """A string that has not this form, or else `message`. RE2 has no negative look-ahead to say it in the pattern."""
 
-    __slots__ = ()
+def like(pattern: str, message: str) -> Form:
+    """The whole string matches a regular expression, written as RE2 and Python both read it: in ASCII, without single
+    quotes, with flags only in front."""
+    return Form(_matches(pattern), lambda text: _fits(pattern, text), message)
 
-    def accepts(self, text: str) -> bool:
-        return not self.matches(text)
 
-    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return Must(f"!{self.cel}", self.message).__get_pydantic_json_schema__(core, handler)
+def unlike(pattern: str, message: str) -> Form:
+    """The whole string does not match: RE2 has no negative look-ahead to say it in the pattern."""
+    return Form(f"!{_matches(pattern)}", lambda text: not _fits(pattern, text), message)
+
+
+def _matches(pattern: str) -> str:
+    flags, rest = re.fullmatch(r"(?s)((?:\(\?[is]+\))?)(.*)", pattern).groups()  # type: ignore[union-attr] # fits always
+    return f"self.matches(r'{flags}^(?:{rest})$')"
+
+
+def _fits(pattern: str, text: str) -> bool:
+    return re.fullmatch(pattern, text, re.ASCII) is not None
 
 
 @dataclass(frozen=True, slots=True)

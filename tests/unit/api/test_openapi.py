@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from entrafed.api.openapi import structural
-from entrafed.api.schema import VALIDATIONS, Like, Must, camel_case
+from entrafed.api.schema import VALIDATIONS, Must, camel_case, like
 
 
 @dataclass(frozen=True, config=camel_case(Must("self.x > 0", "must be more")))
@@ -28,7 +28,7 @@ class Outer:
 
     In paragraphs."""
     names: tuple[str, ...] = ()
-    word: Annotated[str, Field(max_length=5), Like("[a-z]+", "must be a word")] = "one"
+    word: Annotated[str, Field(max_length=5), like("[a-z]+", "must be a word")] = "one"
 
 
 @dataclass(frozen=True, config=camel_case())
