@@ -70,7 +70,9 @@ async def denial(credential: Any, scope: str = STORAGE) -> Denial:
     """Why a credential of azure-identity gets no token."""
     with pytest.raises(ClientAuthenticationError) as refused:
         await sign_in(credential, scope)
-    assert refused.value.response is not None
-    document = json.loads(refused.value.response.text())
+    response = refused.value.response
+    assert response is not None
+    assert response.status_code is not None
+    document = json.loads(response.text())
     assert f"AADSTS{document['error_codes'][0]}" in str(refused.value)
-    return Denial(document["error_codes"][0], refused.value.response.status_code, document["error"], document)
+    return Denial(document["error_codes"][0], response.status_code, document["error"], document)
