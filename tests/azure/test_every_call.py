@@ -315,3 +315,11 @@ async def test_every_request_is_counted_with_its_code(world: Connected) -> None:
         ("arm", "delete_credential", "204"),
         ("graph", "list_credentials", "403"),
     ]
+
+
+async def test_reads_side_by_side_are_answered_each_with_its_own_object(world: Connected) -> None:
+    for _ in range(5):
+        own, found = await asyncio.gather(
+            world.cloud.own_identity(world.sign_in), world.cloud.target(world.sign_in, THE_APPLICATION)
+        )
+        assert (own.client_id, found.client_id) == (OPERATOR_APP, READER_APP)

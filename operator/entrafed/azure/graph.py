@@ -145,7 +145,9 @@ class Graph:
 def _request(
     method: Method, builder: BaseRequestBuilder, *, select: tuple[str, ...] = (), body: bytes | None = None
 ) -> RequestInformation:
-    request = RequestInformation(method, builder.url_template, builder.path_parameters)
+    # A copy: the SDK's `..._with_app_id` builders write their key into one dictionary that all requests share, and the
+    # address is made of it only when the request is sent.
+    request = RequestInformation(method, builder.url_template, dict(builder.path_parameters))
     if select:
         request.query_parameters["%24select"] = list(select)
     if body is not None:
