@@ -49,8 +49,6 @@ class Ask:
     stance: Stance
     drift: DriftPolicy
     since: float
-    created: float
-    """When the object was created, in seconds since the epoch."""
     wanted: frozenset[Trust] = frozenset()
     kept: frozenset[Pair] = frozenset()
     revoked: frozenset[Pair] = frozenset()

@@ -99,7 +99,6 @@ class Admitter:
         self._timing = timing
         self._allow_endpoints = allow_endpoints
         self._judge = Judge(reads, kube)
-        self._started = clock.now()
 
     def inputs_of(self, federation: Federation) -> Inputs:
         """What an admission of this object would be made from now."""
@@ -281,7 +280,6 @@ class Admitter:
 
     def _ask(self, federation: Federation, sign_in: SignIn | None, stance: Stance) -> Ask:
         metadata, spec = federation.metadata, federation.spec
-        created = to_seconds(metadata.creation_timestamp)
         return Ask(
             uid=metadata.uid,
             owner=owner_mark(metadata.namespace or "", metadata.name),
@@ -290,8 +288,7 @@ class Admitter:
             sign_in=sign_in,
             stance=stance,
             drift=spec.drift_policy,
-            since=to_seconds(metadata.deletion_timestamp) if metadata.deletion_timestamp else created,
-            created=created,
+            since=to_seconds(metadata.deletion_timestamp or metadata.creation_timestamp),
             records=records_of(federation),
         )
 
@@ -301,7 +298,7 @@ class Admitter:
         retain = federation.spec.deletion_policy is DeletionPolicy.RETAIN
         revoked = _withdrawn(federation) if retain else frozenset[Pair]()
         known = self._table.parent_of(uid) or _parent_of(pinned_target(federation))
-        if (retain and not revoked) or (known is None and self._wrote_never(federation)):
+        if (retain and not revoked) or (known is None and not self._table.is_from_before(uid)):
             return Admission(inputs, Knowledge(), finished=True)
         sign_in = self._access(federation).sign_in
         parent = known or await self._parent_of_leaver(federation, sign_in)
@@ -309,10 +306,6 @@ class Admitter:
             return Admission(inputs, Knowledge(), finished=True)
         ask = self._ask(federation, sign_in, Stance.RETAIN if retain else Stance.LEAVE)
         return Admission(inputs, Knowledge(), parent=parent, ask=replace(ask, revoked=revoked))
-
-    def _wrote_never(self, federation: Federation) -> bool:
-        """Nothing was written for an object that is younger than this process and never had an ask."""
-        return to_seconds(federation.metadata.creation_timestamp) > self._started + 1
 
     async def _parent_of_leaver(self, federation: Federation, sign_in: SignIn) -> Parent | None:
         """The parent of an object whose status does not tell: what was written may not have been recorded."""

@@ -68,7 +68,6 @@ class Settler:
         self._repaired = repaired
         self._lanes: dict[Parent, Lane] = {}
         self._backoff: Backoff[Parent] = Backoff(timing, random)
-        self._started = clock.now()
         self._started_at = clock.monotonic()
 
     def expect(self, parent: Parent, within: float) -> float:
@@ -300,7 +299,7 @@ class Settler:
         What this process wrote and saw answered is in the lane. An unanswered write, or one of a process before this,
         may still come to light for a while.
         """
-        by_others = NEVER if ask.created > self._started + 1 else self._started_at
+        by_others = self._started_at if self._table.is_from_before(ask.uid) else NEVER
         return max(lane.unanswered_at, by_others) + self._timing.quiet
 
     def _next_try(self, parent: Parent, problems: Iterable[Problem]) -> float:

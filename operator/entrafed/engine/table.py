@@ -14,11 +14,17 @@ class Table:
         self._asks: dict[Parent, dict[str, Ask]] = {}
         self._parents: dict[str, Parent] = {}
         self._findings: dict[str, Finding] = {}
+        self._listed: frozenset[str] = frozenset()
         self._unheard: set[str] | None = None
 
     def listed(self, uids: frozenset[str]) -> None:
         """The objects that there were at the start: all must be heard before anything is removed."""
+        self._listed = uids
         self._unheard = set(uids)
+
+    def is_from_before(self, uid: str) -> bool:
+        """Whether a process before this one may have written something for an object."""
+        return uid in self._listed
 
     def heard(self, uid: str) -> None:
         """An object has its asks, or is gone."""

@@ -32,7 +32,6 @@ def ask(name: str, *trusts: Trust, stance: Stance = Stance.RECONCILE, since: flo
         stance=stance,
         drift=DriftPolicy.REPAIR,
         since=since,
-        created=0,
         wanted=frozenset(trusts),
     )
 
