@@ -110,7 +110,7 @@ class Measure(Protocol):
         ...
 
     def time_to_ready(self, seconds: float) -> None:
-        """Observe the time from a new generation of a spec to Ready."""
+        """Observe the time from the creation of an object to its first Ready."""
         ...
 
     def drift_repaired(self, count: int) -> None:

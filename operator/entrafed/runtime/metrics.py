@@ -55,7 +55,7 @@ class Metrics:
         self._queue_depth = Gauge("entrafed_queue_depth", "Work that is due and waits for its turn.", registry=registry)
         self._time_to_ready = Histogram(
             "entrafed_time_to_ready_seconds",
-            "Seconds from a new generation of a spec to Ready.",
+            "Seconds from the creation of an object to its first Ready.",
             buckets=SECONDS,
             registry=registry,
         )
@@ -109,7 +109,7 @@ class Metrics:
         self._oldest_since = self._monotonic() - oldest_seconds if depth else None
 
     def time_to_ready(self, seconds: float) -> None:
-        """Observe how long a new generation took to Ready."""
+        """Observe how long a new object took to its first Ready."""
         self._time_to_ready.observe(seconds)
 
     def throttle_wait(self, service: str, seconds: float) -> None:
