@@ -1,10 +1,11 @@
 """msgraph-sdk in the hands of any caller, and short words for what tests of Graph do all the time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import aiohttp
 import pytest
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from msgraph.generated.applications.item.federated_identity_credentials.federated_identity_credentials_request_builder import (  # noqa: E501
@@ -16,7 +17,7 @@ from msgraph.graph_service_client import GraphServiceClient
 
 from azure_callers import PrincipalCredential
 from azure_clients import graph_client
-from entrafed_lab.azure import SimulatedAzure
+from entrafed_lab.azure import ServiceName, SimulatedAzure
 from entrafed_lab.azure.seed import GITHUB, HOME_TENANT, OPERATOR_APP, READER_OBJECT
 
 OWNED_BY = "Application.ReadWrite.OwnedBy"
@@ -24,7 +25,12 @@ READ_ALL = "Application.Read.All"
 WRITE_ALL = "Application.ReadWrite.All"
 AUDIENCE = "api://AzureADTokenExchange"
 
+APPLICATION = f"/applications/{READER_OBJECT}"
+CREDENTIALS = f"{APPLICATION}/federatedIdentityCredentials"
+
 Builder = FederatedIdentityCredentialsRequestBuilder
+Member = Mapping[str, Any]
+"""One request of a batch."""
 
 
 def graph_as(
@@ -91,3 +97,35 @@ def refused(status: int, code: str, *words: str) -> Iterator[pytest.ExceptionInf
     assert (caught.value.response_status_code, error.code) == (status, code), error.message
     for word in words:
         assert word in (error.message or "")
+
+
+class Http:
+    """Plain requests to Graph, signed in as the operator."""
+
+    def __init__(self, azure: SimulatedAzure, session: aiohttp.ClientSession) -> None:
+        principal = azure.world.service_principals[HOME_TENANT, OPERATOR_APP]
+        self._credential = PrincipalCredential(azure, principal)
+        self._session = session
+        self._base = f"{azure.url(ServiceName.GRAPH)}/v1.0"
+
+    async def send(self, method: str, path: str, body: object = None) -> aiohttp.ClientResponse:
+        token = await self._credential.get_token("https://graph.microsoft.com/.default")
+        headers = {"Authorization": f"Bearer {token.token}"}
+        async with self._session.request(method, self._base + path, json=body, headers=headers) as answer:
+            await answer.read()
+            return answer
+
+    async def batch(self, *members: Member) -> tuple[int, Mapping[str, Mapping[str, Any]]]:
+        """Status of the whole, and the answers by id."""
+        answer = await self.send("POST", "/$batch", {"requests": members})
+        document = await answer.json()
+        return answer.status, {item["id"]: item for item in document.get("responses", ())}
+
+
+def member(number: int, method: str = "GET", url: str = CREDENTIALS, **extra: Any) -> Member:
+    return {"id": str(number), "method": method, "url": url, **extra}
+
+
+def creation(number: int, name: str, **extra: Any) -> Member:
+    body = {"name": name, "issuer": GITHUB, "subject": name, "audiences": [AUDIENCE]}
+    return member(number, "POST", body=body, headers={"Content-Type": "application/json"}, **extra)

@@ -146,10 +146,8 @@ class Credentials:
             before = dict(application.history.current)
             await asyncio.sleep(self._world.delays.operation)
             credentials = before if variant is ConcurrentWrites.LOST else dict(application.history.current)
-            untouched = dict(credentials)
             yield credentials
-            if credentials != untouched:
-                application.history.write(credentials)
+            application.history.write(credentials)
         finally:
             application.writes_in_flight -= 1
 

@@ -60,8 +60,8 @@ class GraphRequest:
 
 
 def read_version(path: str) -> tuple[Version, str]:
-    """The API version and what follows it, slashes collapsed, still percent-encoded."""
-    version, _, rest = re.sub(r"/{2,}", "/", path).lstrip("/").partition("/")
+    """The API version and what follows it, still percent-encoded."""
+    version, _, rest = path.lstrip("/").partition("/")
     try:
         return Version(version), rest
     except ValueError:

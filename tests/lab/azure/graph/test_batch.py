@@ -1,62 +1,14 @@
-"""$batch and throttling. The SDK's own batch classes need a package that it does not declare: plain HTTP here."""
+"""$batch. The SDK's own classes for it need a package that it does not declare: plain HTTP here."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import aiohttp
 import pytest
-import pytest_asyncio
 
-from azure_callers import MovableClock, PrincipalCredential
 from azure_clients import plain_client
-from entrafed_lab.azure import Fault, Rates, ServiceName, SimulatedAzure
-from entrafed_lab.azure.seed import GITHUB, HOME_TENANT, OPERATOR_APP, READER_OBJECT
-from graph_world import AUDIENCE, credentials_of, graph_as, names, refused
-from lab_fixtures import StartAzure
+from entrafed_lab.azure import Fault, ServiceName, SimulatedAzure
+from graph_world import CREDENTIALS, Http, Member, creation, member
 
-APPLICATION = f"/applications/{READER_OBJECT}"
-CREDENTIALS = f"{APPLICATION}/federatedIdentityCredentials"
 SEEDED = "terraform-production"
-
-Member = Mapping[str, Any]
-
-
-class Http:
-    """Plain requests to Graph, signed in as the operator."""
-
-    def __init__(self, azure: SimulatedAzure, session: aiohttp.ClientSession) -> None:
-        principal = azure.world.service_principals[HOME_TENANT, OPERATOR_APP]
-        self._credential = PrincipalCredential(azure, principal)
-        self._session = session
-        self._base = f"{azure.url(ServiceName.GRAPH)}/v1.0"
-
-    async def send(self, method: str, path: str, body: object = None) -> aiohttp.ClientResponse:
-        token = await self._credential.get_token("https://graph.microsoft.com/.default")
-        headers = {"Authorization": f"Bearer {token.token}"}
-        async with self._session.request(method, self._base + path, json=body, headers=headers) as answer:
-            await answer.read()
-            return answer
-
-    async def batch(self, *members: Member) -> tuple[int, Mapping[str, Mapping[str, Any]]]:
-        """Status of the whole, and the answers by id."""
-        answer = await self.send("POST", "/$batch", {"requests": members})
-        document = await answer.json()
-        return answer.status, {item["id"]: item for item in document.get("responses", ())}
-
-
-@pytest_asyncio.fixture
-async def http(simulated_azure: SimulatedAzure) -> AsyncIterator[Http]:
-    async with plain_client(simulated_azure) as session:
-        yield Http(simulated_azure, session)
-
-
-def member(number: int, method: str = "GET", url: str = CREDENTIALS, **extra: Any) -> Member:
-    return {"id": str(number), "method": method, "url": url, **extra}
-
-
-def creation(number: int, name: str, **extra: Any) -> Member:
-    body = {"name": name, "issuer": GITHUB, "subject": name, "audiences": [AUDIENCE]}
-    return member(number, "POST", body=body, headers={"Content-Type": "application/json"}, **extra)
 
 
 async def test_each_member_has_an_answer_of_its_own(http: Http) -> None:
@@ -113,64 +65,3 @@ async def test_one_member_can_be_throttled_alone(simulated_azure: SimulatedAzure
     assert status == 200
     assert (answers["1"]["status"], answers["2"]["status"]) == (200, 429)
     assert answers["2"]["headers"]["Retry-After"] == "7"
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "units"),
-    [
-        ("GET", APPLICATION, 2),
-        ("GET", f"{APPLICATION}?$select=id", 1),
-        ("GET", f"{APPLICATION}?$expand=owners", 3),
-        ("GET", "/applications?$top=5", 1),
-        ("GET", "/applications?$top=50", 2),
-        ("GET", CREDENTIALS, 1),
-        ("GET", f"{CREDENTIALS}?$select=id", 1),
-        ("GET", f"{CREDENTIALS}/{SEEDED}", 1),
-        ("GET", "/servicePrincipals", 1),
-        ("DELETE", f"{CREDENTIALS}/{SEEDED}", 1),
-    ],
-)
-async def test_requests_cost_resource_units(http: Http, method: str, path: str, units: int) -> None:
-    assert (await http.send(method, path)).headers["x-ms-resource-unit"] == str(units)
-
-
-async def spend(http: Http, units: int) -> Mapping[str, Mapping[str, Any]]:
-    """Spend at least that many resource units; the answers of the last batch."""
-    answers: Mapping[str, Mapping[str, Any]] = {}
-    for _ in range(-(-units // 60)):
-        _, answers = await http.batch(*[member(number, url=f"{APPLICATION}?$expand=owners") for number in range(20)])
-    return answers
-
-
-async def test_an_application_has_3500_units_per_10_seconds_in_a_tenant(start_azure: StartAzure) -> None:
-    clock = MovableClock()
-    azure = await start_azure(rates=Rates(), clock=clock)
-    graph = graph_as(azure)
-    async with plain_client(azure) as session:
-        http = Http(azure, session)
-        before = await http.send("GET", CREDENTIALS)
-        assert "x-ms-throttle-limit-percentage" not in before.headers
-        await spend(http, 2880)
-        warned = await http.send("GET", CREDENTIALS)
-        assert float(warned.headers["x-ms-throttle-limit-percentage"]) >= 0.8
-        last = await spend(http, 3500 - 2880)
-        assert {answer["status"] for answer in last.values()} == {200, 429}
-        for _ in range(3):
-            await http.send("GET", CREDENTIALS)
-        with refused(429, "TooManyRequests") as caught:
-            await credentials_of(graph).get()
-        headers = caught.value.response_headers
-        assert int(headers["Retry-After"]) == 1  # type: ignore[index]
-        assert "x-ms-throttle-scope" in headers  # type: ignore[operator]
-        assert "x-ms-throttle-information" in headers  # type: ignore[operator]
-        clock.forward(1)
-        assert await names(credentials_of(graph)) == [SEEDED]
-
-
-async def test_another_application_is_not_throttled_with_it(start_azure: StartAzure) -> None:
-    azure = await start_azure(rates=Rates(), clock=MovableClock())
-    reader = azure.world.application("storage-reader")
-    async with plain_client(azure) as session:
-        await spend(Http(azure, session), 3600)
-    other = graph_as(azure, "Application.Read.All", app_id=reader.app_id)
-    assert await names(credentials_of(other)) == [SEEDED]

@@ -6,13 +6,14 @@ import pytest
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from msgraph.generated.models.federated_identity_credential import FederatedIdentityCredential
 
-from azure_clients import plain_client
 from entrafed_lab.azure import ServiceName, SimulatedAzure, Variants
 from entrafed_lab.azure.seed import GITHUB, READER_OBJECT, TERRAFORM
 from entrafed_lab.azure.variants import SingleCredential
 from graph_world import (
     AUDIENCE,
+    CREDENTIALS,
     Builder,
+    Http,
     create_if_missing,
     credential,
     credentials_of,
@@ -214,24 +215,16 @@ async def test_a_single_credential_may_come_wrapped(start_azure: StartAzure, sha
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])
-async def test_no_other_method_is_known_for_one(simulated_azure: SimulatedAzure, method: str) -> None:
-    status, code = await sent(simulated_azure, method, f"/{SEEDED}", b"{}")
-    assert (status, code) == (405, "Request_BadRequest")
+async def test_no_other_method_is_known_for_one(http: Http, method: str) -> None:
+    answer = await http.send(method, f"{CREDENTIALS}/{SEEDED}", {})
+    assert (answer.status, (await answer.json())["error"]["code"]) == (405, "Request_BadRequest")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null"])
-async def test_a_body_that_is_no_object_is_refused(simulated_azure: SimulatedAzure, body: bytes) -> None:
-    status, code = await sent(simulated_azure, "POST", "", body)
-    assert (status, code) == (400, "Request_BadRequest")
+@pytest.mark.parametrize("body", ["text", [], 17])
+async def test_a_body_that_is_no_object_is_refused(http: Http, body: object) -> None:
+    answer = await http.send("POST", CREDENTIALS, body)
+    assert (answer.status, (await answer.json())["error"]["code"]) == (400, "Request_BadRequest")
 
 
-async def sent(azure: SimulatedAzure, method: str, path: str, body: bytes) -> tuple[int, str]:
-    """Status and error code of what no SDK would send."""
-    principal = next(item for item in azure.world.service_principals.values() if item.name == "entrafed-operator")
-    token = azure.tokens.for_application(
-        principal, resource="https://graph.microsoft.com", federated=False, identity=None
-    )
-    url = f"{azure.url(ServiceName.GRAPH)}/v1.0/applications/{READER_OBJECT}/federatedIdentityCredentials{path}"
-    headers = {"Authorization": f"Bearer {token.token}", "Content-Type": "application/json"}
-    async with plain_client(azure) as http, http.request(method, url, data=body, headers=headers) as answer:
-        return answer.status, (await answer.json())["error"]["code"]
+async def test_a_body_is_required(http: Http) -> None:
+    assert (await http.send("POST", CREDENTIALS)).status == 400
