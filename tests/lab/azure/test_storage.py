@@ -1,0 +1,96 @@
+"""A blob, for whoever holds a token of its tenant for Storage. There is no SDK of it here: plain HTTP."""
+
+import pytest
+
+from azure_callers import MovableClock
+from azure_clients import plain_client
+from entrafed_lab.azure import ServiceName, SimulatedAzure
+from entrafed_lab.azure.seed import HOME_TENANT, PARTNER_TENANT, READER_APP
+from lab_fixtures import StartAzure
+from sign_in_world import sign_in, trust, workload
+
+BLOB = "contosodata/reports/hello.txt"
+
+
+async def read(azure: SimulatedAzure, token: str | None, path: str = BLOB, method: str = "GET") -> tuple[int, str, str]:
+    """Status, error code and content."""
+    headers = {"x-ms-version": "2023-11-03"} | ({} if token is None else {"Authorization": f"Bearer {token}"})
+    async with (
+        plain_client(azure) as client,
+        client.request(method, f"{azure.url(ServiceName.BLOB)}/{path}", headers=headers) as answer,
+    ):
+        return answer.status, answer.headers.get("x-ms-error-code", ""), await answer.text()
+
+
+async def reader_token(azure: SimulatedAzure, scope: str = "https://storage.azure.com/.default") -> str:
+    trust(azure)
+    return await sign_in(workload(azure), scope)
+
+
+async def test_a_federated_workload_reads_the_blob(simulated_azure: SimulatedAzure) -> None:
+    token = await reader_token(simulated_azure)
+    assert await read(simulated_azure, token) == (200, "", "Hello from the simulated storage.\n")
+
+
+@pytest.mark.parametrize(
+    ("token", "code"), [(None, "NoAuthenticationInformation"), ("rubbish", "InvalidAuthenticationInfo")]
+)
+async def test_nobody_reads_it_without_a_valid_token(
+    simulated_azure: SimulatedAzure, token: str | None, code: str
+) -> None:
+    status, told, content = await read(simulated_azure, token)
+    assert (status, told) == (401, code)
+    assert f"<Code>{code}</Code>" in content
+
+
+async def test_a_refusal_says_where_to_sign_in(simulated_azure: SimulatedAzure) -> None:
+    url = f"{simulated_azure.url(ServiceName.BLOB)}/{BLOB}"
+    async with plain_client(simulated_azure) as client, client.get(url) as answer:
+        assert answer.headers["WWW-Authenticate"] == (
+            f"Bearer authorization_uri=https://login.microsoftonline.com/{HOME_TENANT}/oauth2/authorize "
+            "resource_id=https://storage.azure.com"
+        )
+
+
+async def test_a_token_for_something_else_is_refused(simulated_azure: SimulatedAzure) -> None:
+    token = await reader_token(simulated_azure, "https://vault.azure.net/.default")
+    assert (await read(simulated_azure, token))[:2] == (401, "InvalidAuthenticationInfo")
+
+
+async def test_an_expired_token_is_refused(start_azure: StartAzure) -> None:
+    clock = MovableClock()
+    azure = await start_azure(clock=clock)
+    token = await reader_token(azure)
+    clock.forward(3600)
+    assert (await read(azure, token))[:2] == (401, "InvalidAuthenticationInfo")
+
+
+async def test_a_token_of_another_tenant_is_refused(simulated_azure: SimulatedAzure) -> None:
+    trust(simulated_azure)
+    simulated_azure.world.create_service_principal(PARTNER_TENANT, simulated_azure.world.application(READER_APP))
+    token = await sign_in(workload(simulated_azure, tenant_id=PARTNER_TENANT))
+    assert (await read(simulated_azure, token))[:2] == (401, "InvalidAuthenticationInfo")
+
+
+async def test_a_token_of_a_principal_that_is_gone_is_refused(simulated_azure: SimulatedAzure) -> None:
+    token = await reader_token(simulated_azure)
+    del simulated_azure.world.service_principals[HOME_TENANT, READER_APP]
+    assert (await read(simulated_azure, token))[:2] == (401, "InvalidAuthenticationInfo")
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("contosodata/reports/other.txt", "BlobNotFound"),
+        ("contosodata/other/hello.txt", "ContainerNotFound"),
+        ("otherdata/reports/hello.txt", "ResourceNotFound"),
+    ],
+)
+async def test_what_does_not_exist_is_404(simulated_azure: SimulatedAzure, path: str, code: str) -> None:
+    token = await reader_token(simulated_azure)
+    assert (await read(simulated_azure, token, path))[:2] == (404, code)
+
+
+async def test_the_blob_can_only_be_read(simulated_azure: SimulatedAzure) -> None:
+    token = await reader_token(simulated_azure)
+    assert (await read(simulated_azure, token, method="DELETE"))[:2] == (405, "UnsupportedHttpVerb")
