@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from entrafed_lab.azure.arm.errors import bad_request
 from entrafed_lab.azure.arm.request import EXPRESSION_VERSIONS
 from entrafed_lab.azure.clouds import issuer_of_tenant
+from entrafed_lab.azure.exchange import Refused
 from entrafed_lab.azure.objects import Credential
 from entrafed_lab.azure.variants import Acceptance, Variants
 
@@ -70,5 +71,5 @@ def check_name(name: str) -> None:
         raise bad_request(f"Federated Identity Credential name '{name}' is invalid.")
 
 
-def _empty() -> Exception:
+def _empty() -> Refused:
     return bad_request("Federated Identity Credential from HTTP body has empty properties")
