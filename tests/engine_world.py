@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -111,6 +111,10 @@ class EngineWorld:
             }
         )
 
+    def with_timing(self, **seconds: float) -> Timing:
+        """The timing of this world with some durations, in real seconds."""
+        return replace(self.timing, **seconds)
+
     def namespace(self, name: str = NAMESPACE, labels: Mapping[str, str] | None = None) -> None:
         self.cluster.apply(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}
@@ -185,8 +189,14 @@ class EngineWorld:
         """Wait until something holds."""
         deadline = time.monotonic() + within
         while not holds():
-            assert time.monotonic() < deadline, "did not come to hold"
+            assert time.monotonic() < deadline, f"did not come to hold; {self._told()}"
             await asyncio.sleep(0.005)
+
+    def _told(self) -> str:
+        """What the statuses say, for a test that waits in vain."""
+        names = sorted(self.cluster.names("ManagedIdentityFederation"))
+        found = ((name, self.cluster.federation(namespace, name)) for namespace, name in names)
+        return "; ".join(f"{name}: {one.status.conditions}" for name, one in found if one)
 
     async def until_quiet(self, within: float = 20.0) -> None:
         """Wait until the engine has nothing to do, now or soon."""

@@ -104,6 +104,13 @@ class MemoryCluster:
         body = self._bodies.get(("ManagedIdentityFederation", namespace, name))
         return None if body is None else parse_federation(body)
 
+    def has(self, kind: str, namespace: str, name: str) -> bool:
+        return (kind, namespace, name) in self._bodies
+
+    def names(self, kind: str) -> list[tuple[str, str]]:
+        """Namespaces and names of the objects of a kind."""
+        return [(key[1], key[2]) for key in self._bodies if key[0] == kind]
+
     def connection(self, name: str) -> Connection:
         return parse_connection(self._bodies["EntraConnection", "", name])
 

@@ -239,8 +239,12 @@ class Engine:
         try:
             again = await self._handle(key)
             self._backoff.succeeded(key)
-        except (WritesStopped, KubeGone):
+        except WritesStopped:
             result = "stopped"
+        except KubeGone:  # the watch may never tell, after a gap
+            result = "gone"
+            if isinstance(key, FederationKey):
+                self.federation_gone(key.uid)
         except KubeConflict:
             result, again = "conflict", self._backoff.failed(key)
         except KubeProblem as problem:
@@ -401,6 +405,7 @@ class Engine:
             for connection in self._objects.connections.values():
                 counts[(RegardingKind.CONNECTION, *readiness(connection))] += 1
             self._measure.states(counts)
+            self._measure.queue(self._queue.depth, self._queue.oldest)
             self._reads.forget_older(self._clock.monotonic() - self._timing.reads)
             await self._clock.sleep(STATES_EVERY)
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 from entrafed.domain.credentials import NewCredential, ObservedCredential, ParentKind
+from entrafed.domain.errors import Problem
+from entrafed.domain.plan import Step
 from entrafed.engine.timing import Timing
 
 AGREEING = {ParentKind.APPLICATION: 2, ParentKind.MANAGED_IDENTITY: 1}
@@ -35,6 +37,8 @@ class Lane:
     """When a write was last sent whose answer was not seen."""
     deleted: set[str] = field(default_factory=set)
     """Names that Azure acknowledged to be gone, to this process."""
+    refused: dict[Step, tuple[Problem, float]] = field(default_factory=dict)
+    """Steps that nothing but a person's act will let through, and from when on they are tried again all the same."""
     _listed: dict[str, ObservedCredential] = field(default_factory=dict)
     _recent: dict[str, _Recent] = field(default_factory=dict)
     _confirmations: int = 0

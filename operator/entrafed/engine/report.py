@@ -43,6 +43,7 @@ class Reporter:
         self._timing = timing
         self._tell = tell
         self._moving_since: dict[str, float] = {}
+        self._never_ready: set[str] = set()
 
     async def report(self, federation: Federation, admission: Admission) -> float | None:
         """Write the status, or let the object go. The answer is when to report again, in seconds; None: when asked."""
@@ -65,7 +66,9 @@ class Reporter:
         return None
 
     def forget(self, uid: str) -> None:
+        """An object is gone."""
         self._moving_since.pop(uid, None)
+        self._never_ready.discard(uid)
 
     def _hold_back(self, uid: str, status: FederationStatus) -> float:
         """Seconds to wait before a status that says "moving" is written: what is quick costs one write."""
@@ -82,7 +85,7 @@ class Reporter:
                 self._objects.answered(left)
 
     def _tell_of_change(self, federation: Federation, before: FederationStatus, after: FederationStatus) -> None:
-        """One event per change of Ready, and the time that it took."""
+        """One event per change of Ready; and the time from the creation to the first Ready."""
         was, ready = _condition(before, ConditionType.READY), _condition(after, ConditionType.READY)
         if ready is None or (was is not None and (was.status, was.reason) == (ready.status, ready.reason)):
             return
@@ -90,7 +93,11 @@ class Reporter:
         kind = EventType.NORMAL if is_fine else EventType.WARNING
         reason = Reason(ready.reason)
         self._tell(event_of(federation.metadata, kind, reason, "Reconcile", ready.message))
-        if ready.status is ConditionStatus.TRUE and before.observed_generation < 0:
+        uid = federation.metadata.uid
+        if before.observed_generation < 0:
+            self._never_ready.add(uid)
+        if ready.status is ConditionStatus.TRUE and uid in self._never_ready:
+            self._never_ready.discard(uid)
             self._measure.time_to_ready(self._clock.now() - to_seconds(federation.metadata.creation_timestamp))
 
 

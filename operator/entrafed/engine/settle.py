@@ -78,7 +78,9 @@ class Settler:
 
     def look_again(self, parent: Parent) -> None:
         """Somebody wants to know how things stand now."""
-        self._lane(parent).list_from = self._clock.monotonic()
+        lane = self._lane(parent)
+        lane.list_from = self._clock.monotonic()
+        lane.refused.clear()
 
     async def settle(self, parent: Parent) -> float | None:
         """Bring a parent to what is asked. The answer is when to settle it again, in seconds; None: when asked."""
@@ -115,7 +117,7 @@ class Settler:
         if self._clock.monotonic() < lane.resync_at:
             return
         lane.resync_at = self._next_resync()
-        lane.list_from = self._clock.monotonic()
+        self.look_again(parent)
         for ask in self._table.asks_of(parent):
             self._resync(ask.uid)
 
@@ -170,6 +172,7 @@ class Settler:
         """Take one step after the other, each planned on what is known after the one before."""
         run = Run(self._plan(parent, lane, unseen, frozenset()))
         for _ in range(MOST_STEPS):
+            self._recall_refusals(lane, run)
             step = next((s for s in run.plan.steps if name_of(s) not in run.failed), None)
             step = step or self._unlisted(parent, lane, run, unseen)
             if step is None or run.halted is not None:
@@ -228,13 +231,23 @@ class Settler:
         except NotFound:
             return  # that is what was wanted
 
+    def _recall_refusals(self, lane: Lane, run: Run) -> None:
+        """What was refused a while ago is refused still: one failing item costs the others no calls."""
+        now = self._clock.monotonic()
+        for step in run.plan.steps:
+            problem, until = lane.refused.get(step, (None, now))
+            if problem is not None and until > now:
+                run.failed[name_of(step)] = problem
+
     def _miss(self, lane: Lane, step: Step, failure: AzureProblem, run: Run) -> None:
         """A step that failed: the others go on, unless they would fail alike."""
         problem, now = failure.problem, self._clock.monotonic()
         if isinstance(failure, AlreadyThere):  # what it was planned on is out of date: look, and plan again
             problem = replace(problem, kind=ProblemKind.WAITING)
         run.failed[name_of(step)] = problem
-        if not isinstance(step, Delete) and not problem.stalled:
+        if problem.stalled:
+            lane.refused[step] = (problem, now + self._timing.forbidden)
+        elif not isinstance(step, Delete):
             run.stuck.add(step.credential.trust)
         if isinstance(failure, AlreadyThere | NotFound) or not failure.answered:
             lane.list_from = now

@@ -1,0 +1,180 @@
+"""Several who want something of one target: objects, people, other clusters."""
+
+from engine_world import APPLICATION, CLUSTER, IDENTITY, NAMESPACE, EngineWorld, federation, oidc
+from entrafed.api.status import ItemState, Origin
+from entrafed.azure import BudgetSettings
+from entrafed.domain.credentials import Pair
+from entrafed.domain.marks import Mark, owner_mark, pair_mark
+from entrafed_lab.azure.seed import READER_APP
+
+ISSUER = "https://issuer.example"
+
+
+def by_hand(world: EngineWorld, name: str, subject: str, audience: str = "api://AzureADTokenExchange") -> None:
+    """Somebody else makes a credential."""
+    holder = world.azure.world.application(READER_APP)
+    holder.add_foreign_credential(name=name, issuer=ISSUER, subject=subject, audiences=(audience,))
+
+
+def remove_by_hand(world: EngineWorld, name: str) -> None:
+    """Somebody else removes a credential."""
+    world.azure.world.application(READER_APP).remove(name)
+
+
+async def test_an_equal_credential_of_others_satisfies_and_is_never_removed(world: EngineWorld) -> None:
+    by_hand(world, "by-hand", "job-a")
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(world.is_ready)
+        (item,) = world.seen().status.federated_credentials
+        assert [(c.credential_name, c.origin) for c in item.credentials] == [("by-hand", Origin.PRE_EXISTING)]
+        world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "web")
+        await world.until(lambda: world.cluster.federation(NAMESPACE, "web") is None)
+    assert "by-hand" in world.credentials()
+    assert world.azure.log.writes() == []
+
+
+async def test_a_foreign_credential_with_another_audience_is_reported_and_left_alone(world: EngineWorld) -> None:
+    by_hand(world, "by-hand", "job-a", "api://other")
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a"), oidc("b")))
+        await world.until(lambda: world.reason() == "CredentialConflict")
+        states = {item.name: item.state for item in world.seen().status.federated_credentials}
+        assert states == {"a": ItemState.CONFLICT, "b": ItemState.SYNCED}
+    assert world.credentials()["by-hand"] == (ISSUER, "job-a", ("api://other",))
+
+
+async def test_a_credential_of_another_cluster_is_left_alone(world: EngineWorld) -> None:
+    theirs = str(Mark("zzzzzzzz", owner_mark(NAMESPACE, "web"), pair_mark(Pair(ISSUER, "job-x"))))
+    by_hand(world, theirs, "job-x")
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(world.is_ready)
+        world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "web")
+        await world.until(lambda: world.cluster.federation(NAMESPACE, "web") is None)
+    assert list(world.ours()) == [theirs]
+
+
+async def test_twenty_foreign_credentials_leave_no_room_and_are_left_alone(world: EngineWorld) -> None:
+    for number in range(19):
+        by_hand(world, f"by-hand-{number}", f"other-{number}")
+    before = world.credentials()
+    assert len(before) == 20
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(lambda: world.reason() == "QuotaExceeded")
+        await world.until_quiet()
+    assert world.credentials() == before
+    assert world.azure.log.writes() == []
+
+
+async def test_a_slot_that_becomes_free_wakes_who_waits_for_it(world: EngineWorld) -> None:
+    for number in range(18):
+        by_hand(world, f"by-hand-{number}", f"other-{number}")
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a"), name="first"))
+        await world.until(lambda: world.is_ready("first"))
+        world.cluster.apply(federation(oidc("b"), name="second"))
+        await world.until(lambda: world.reason("second") == "QuotaExceeded")
+        world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "first")
+        await world.until(lambda: world.is_ready("second"))
+
+
+async def test_of_two_audiences_for_one_pair_the_first_written_holds(world: EngineWorld) -> None:
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a", "same"), name="first"))
+        await world.until(lambda: world.is_ready("first"))
+        world.cluster.apply(federation(oidc("a", "same", audience="api://other"), name="second"))
+        await world.until(lambda: world.reason("second") == "AudienceConflict")
+        assert world.is_ready("first")
+        assert "first" not in str(world.seen("second").status)
+        world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "first")
+        await world.until(lambda: world.is_ready("second"))
+    assert [audiences for _, _, audiences in world.ours().values()] == [("api://other",)]
+
+
+async def test_what_others_removed_is_brought_back_and_told(world: EngineWorld) -> None:
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(world.is_ready)
+        await world.until_quiet()
+        (name,) = world.ours()
+        remove_by_hand(world, name)
+        world.cluster.request_reconcile(NAMESPACE, "web", "1")
+        await world.until(lambda: list(world.ours()) == [name])
+        await world.until(lambda: "DriftRepaired" in {e.reason for e in world.cluster.events})
+
+
+async def test_what_others_changed_is_set_right(world: EngineWorld) -> None:
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(world.is_ready)
+        await world.until_quiet()
+        before = world.ours()
+        (name,) = before
+        by_hand(world, name, "job-of-an-attacker")
+        world.cluster.request_reconcile(NAMESPACE, "web", "1")
+        await world.until(lambda: world.ours() == before)
+
+
+async def test_drift_that_is_to_be_reported_is_only_reported(world: EngineWorld) -> None:
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a"), driftPolicy="Report"))
+        await world.until(world.is_ready)
+        await world.until_quiet()
+        (name,) = world.ours()
+        remove_by_hand(world, name)
+        world.azure.log.clear()
+        world.cluster.request_reconcile(NAMESPACE, "web", "1")
+        await world.until(lambda: world.reason() == "Drifted")
+        assert world.azure.log.writes() == []
+        world.cluster.apply(federation(oidc("a"), driftPolicy="Repair"))
+        await world.until(world.is_ready)
+    assert list(world.ours()) == [name]
+
+
+async def test_drift_is_found_by_the_periodic_resync(world: EngineWorld) -> None:
+    world.timing = world.with_timing(resync=0.5)
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(world.is_ready)
+        (name,) = world.ours()
+        remove_by_hand(world, name)
+        await world.until(lambda: list(world.ours()) == [name])
+
+
+async def test_a_mark_without_an_owner_is_counted_and_left_alone(world: EngineWorld) -> None:
+    orphan = str(Mark(CLUSTER, owner_mark(NAMESPACE, "gone"), pair_mark(Pair(ISSUER, "job-x"))))
+    by_hand(world, orphan, "job-x")
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(world.is_ready)
+        assert b"entrafed_orphans 1.0" in world.metrics.render()
+    assert orphan in world.ours()
+
+
+async def test_twenty_objects_on_one_app_cost_at_most_two_calls_each(world: EngineWorld) -> None:
+    await _twenty(world, APPLICATION)
+
+
+async def test_twenty_objects_on_one_identity_cost_at_most_two_calls_each(world: EngineWorld) -> None:
+    await _twenty(world, IDENTITY)
+
+
+async def _twenty(world: EngineWorld, target: dict[str, object]) -> None:
+    names = [f"web-{number}" for number in range(19)]
+    async with world.operator():
+        for name in names:
+            world.cluster.apply(federation(oidc("a", f"job-{name}"), name=name, target=target))
+        await world.until(lambda: all(world.is_ready(name) for name in names), within=30)
+        await world.until_quiet()
+    calls = [record for record in world.azure.log if record.operation.startswith("credentials.")]
+    assert {record.status for record in calls} <= {200, 201}
+    assert len([record for record in calls if record.write]) == 19
+    assert len(calls) <= 2 * 19
+
+
+async def test_published_rates_are_kept(world: EngineWorld) -> None:
+    """With budgets at a twentieth of what the others here have, nothing is refused either."""
+    world.budgets = BudgetSettings(rate_scale=50.0)
+    await _twenty(world, IDENTITY)

@@ -1,0 +1,190 @@
+"""Who may ask for what, and what happens when that changes."""
+
+import asyncio
+import copy
+
+from engine_world import EVERYTHING, IDENTITY, NAMESPACE, EngineWorld, Manifest, account, federation, oidc
+from entrafed.api.conditions import ConditionStatus, ConditionType
+from entrafed.api.status import ItemState
+from entrafed_lab.azure.seed import BILLING_APP, OPERATOR_APP, WEB_IDENTITY
+
+
+def only(*credentials: Manifest) -> Manifest:
+    """The rule, with these sources allowed only."""
+    rule = copy.deepcopy(EVERYTHING)
+    rule["federatedCredentials"] = list(credentials)
+    return rule
+
+
+ACCOUNTS = {"issuer": "cluster", "subjects": ["system:serviceaccount:{namespace}:*"]}
+
+
+async def test_without_a_rule_nothing_is_read_and_nothing_is_told(world: EngineWorld) -> None:
+    world.connect()
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(lambda: world.reason() == "NotPermitted")
+        await world.until_quiet()
+    assert world.seen().status.target is None
+    assert world.azure.log.named("credentials.list") == []
+    assert world.condition(ConditionType.PERMITTED).status is ConditionStatus.FALSE  # type: ignore[union-attr]
+    assert world.condition(ConditionType.STALLED) is not None
+
+
+async def test_a_denied_item_leaves_the_others_alone(world: EngineWorld) -> None:
+    world.connect(only(ACCOUNTS))
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a"), account("web")))
+        await world.until(lambda: world.reason() == "NotPermitted")
+    states = {item.name: item.state for item in world.seen().status.federated_credentials}
+    assert states == {"a": ItemState.DENIED, "web": ItemState.SYNCED}
+    assert len(world.ours()) == 1
+
+
+async def test_a_rule_that_comes_later_lets_the_object_proceed(world: EngineWorld) -> None:
+    world.connect()
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(lambda: world.reason() == "NotPermitted")
+        world.connect(EVERYTHING)
+        await world.until(world.is_ready)
+
+
+async def test_a_label_that_comes_later_lets_the_object_proceed(world: EngineWorld) -> None:
+    world.connect({**EVERYTHING, "namespaces": {"selector": {"matchLabels": {"team": "payments"}}}})
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(lambda: world.reason() == "NotPermitted")
+        world.namespace(labels={"team": "payments"})
+        await world.until(world.is_ready)
+
+
+async def test_a_withdrawn_rule_removes_what_it_allowed_after_the_delay(world: EngineWorld) -> None:
+    world.timing = world.with_timing(revocation_delay=2.0)
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a"), account("web")))
+        await world.until(world.is_ready)
+        world.connect(only(ACCOUNTS))
+        await world.until(lambda: world.reason() == "NotPermitted")
+        assert len(world.ours()) == 2
+        await world.until(lambda: len(world.ours()) == 1)
+        await world.until(lambda: world.reason() == "Revoked")
+    assert [subject for _, subject, _ in world.ours().values()] == ["system:serviceaccount:payments:web"]
+    assert {e.reason for e in world.cluster.events} >= {"NotPermitted", "Revoked"}
+
+
+async def test_a_rule_that_comes_back_in_time_changes_nothing(world: EngineWorld) -> None:
+    world.timing = world.with_timing(revocation_delay=2.0)
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(world.is_ready)
+        await world.until_quiet()
+        world.azure.log.clear()
+        world.connect()
+        await world.until(lambda: world.reason() == "NotPermitted")
+        world.connect(EVERYTHING)
+        await world.until(world.is_ready)
+        await asyncio.sleep(2.5)
+    assert world.azure.log.writes() == []
+    assert world.seen().status.federated_credentials[0].denied_since is None
+
+
+async def test_a_withdrawn_rule_heeds_neither_suspend_nor_retain(world: EngineWorld) -> None:
+    world.timing = world.with_timing(revocation_delay=1.0)
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a"), suspend=False, deletionPolicy="Retain"))
+        await world.until(world.is_ready)
+        world.cluster.apply(federation(oidc("a"), suspend=True, deletionPolicy="Retain"))
+        await world.until(lambda: world.reason() == "Suspended")
+        world.connect()
+        await world.until(lambda: world.ours() == {})
+
+
+async def test_retaining_keeps_nothing_that_no_rule_allows_any_more(world: EngineWorld) -> None:
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a"), account("web"), deletionPolicy="Retain"))
+        await world.until(world.is_ready)
+        world.connect(only(ACCOUNTS))
+        await world.until(lambda: world.reason() == "NotPermitted")
+        world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "web")
+        await world.until(lambda: world.cluster.federation(NAMESPACE, "web") is None)
+    assert [subject for _, subject, _ in world.ours().values()] == ["system:serviceaccount:payments:web"]
+
+
+async def test_the_delay_goes_on_over_a_restart(world: EngineWorld) -> None:
+    world.timing = world.with_timing(revocation_delay=2.0)
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(world.is_ready)
+        world.connect()
+        await world.until(lambda: world.reason() == "NotPermitted")
+    async with world.operator():
+        await world.until(lambda: world.ours() == {})
+
+
+async def test_the_operators_own_identity_may_not_be_a_target(world: EngineWorld) -> None:
+    rule = copy.deepcopy(EVERYTHING)
+    rule["targets"]["applications"] = [OPERATOR_APP]
+    world.connect(rule)
+    world.azure.world.application(OPERATOR_APP).owners = {
+        p.object_id for p in world.azure.world.service_principals.values() if p.app_id == OPERATOR_APP
+    }
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a"), target={"application": {"clientId": OPERATOR_APP}}))
+        await world.until(lambda: world.reason() == "NotPermitted")
+        await world.until_quiet()
+    assert world.ours(OPERATOR_APP) == {}
+
+
+async def test_an_identity_that_no_rule_allows_is_not_looked_at(world: EngineWorld) -> None:
+    world.connect(only(ACCOUNTS))
+    async with world.operator():
+        world.cluster.apply(federation({"name": "vm", "managedIdentity": {"resourceId": WEB_IDENTITY}}))
+        await world.until(lambda: world.reason() == "NotPermitted")
+    assert world.azure.log.named("identities.get") == []
+
+
+async def test_a_missing_connection_is_waited_for_and_never_a_denial(world: EngineWorld) -> None:
+    async with world.operator():
+        manifest = federation(oidc("a"))
+        manifest["spec"]["connectionRef"] = {"name": "later"}
+        world.cluster.apply(manifest)
+        await world.until(lambda: world.reason() == "ConnectionNotFound")
+        assert world.condition(ConditionType.PERMITTED).status is ConditionStatus.UNKNOWN  # type: ignore[union-attr]
+        assert world.condition(ConditionType.STALLED) is None
+        world.connect(EVERYTHING, name="later")
+        await world.until(world.is_ready)
+
+
+async def test_a_connection_that_is_gone_removes_nothing(world: EngineWorld) -> None:
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(world.is_ready)
+        await world.until(lambda: "entrafed.io/in-use" in world.cluster.connection("default").metadata.finalizers)
+        world.cluster.delete("EntraConnection", "", "default")
+        await world.until_quiet()
+        assert len(world.ours()) == 1
+        world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "web")
+        await world.until(lambda: world.cluster.federation(NAMESPACE, "web") is None)
+        await world.until(lambda: not world.cluster.has("EntraConnection", "", "default"))
+    assert world.ours() == {}
+
+
+async def test_an_app_without_rights_says_what_is_missing(world: EngineWorld) -> None:
+    rule = copy.deepcopy(EVERYTHING)
+    rule["targets"]["applications"] = [BILLING_APP]
+    world.connect(rule)
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a"), target={"application": {"clientId": BILLING_APP}}))
+        await world.until(lambda: world.reason() == "AccessDenied")
+    assert world.condition(ConditionType.STALLED) is not None
+
+
+async def test_identities_may_be_denied_one_by_one(world: EngineWorld) -> None:
+    rule = copy.deepcopy(EVERYTHING)
+    rule["targets"] = {"managedIdentities": [WEB_IDENTITY.replace("/web", "/api")]}
+    world.connect(rule)
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a"), target=IDENTITY))
+        await world.until(lambda: world.reason() == "NotPermitted")
+    assert world.azure.log.named("identities.get") == []
