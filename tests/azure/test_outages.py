@@ -26,7 +26,7 @@ IMPATIENT = CallTiming(request_timeout=0.4)
 each_parent = pytest.mark.parametrize("parent", PARENTS, ids=lambda parent: parent.kind.name.lower())
 
 
-async def problem_of(call: Awaitable[None]) -> AzureProblem:
+async def problem_of(call: Awaitable[object]) -> AzureProblem:
     """How a call fails."""
     with pytest.raises(AzureProblem) as raised:
         await call
