@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from entrafed_lab.azure.exchange import Call, ServiceName
 
 Notify = Callable[[Call], None]
+Choose = Callable[[Call], bool]
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -43,10 +44,13 @@ class Fault:
 class FaultHandle:
     """A fault in force. `hits` counts the requests that met it."""
 
-    def __init__(self, number: int, fault: Fault, *, notify: Notify, remove: "Callable[[FaultHandle], None]") -> None:
+    def __init__(
+        self, number: int, fault: Fault, *, notify: Notify, only: Choose, remove: "Callable[[FaultHandle], None]"
+    ) -> None:
         self.id = number
         self.fault = fault
         self.notify = notify
+        self._only = only
         self.hits = 0
         self._seen = 0
         self._remove = remove
@@ -76,7 +80,7 @@ class FaultHandle:
             return False
         if self.fault.methods and call.method not in self.fault.methods:
             return False
-        return self._path.search(call.target) is not None
+        return self._path.search(call.target) is not None and self._only(call)
 
 
 class Faults:
@@ -86,9 +90,10 @@ class Faults:
         self._handles: list[FaultHandle] = []
         self._numbers = itertools.count(1)
 
-    def add(self, fault: Fault, *, notify: Notify = lambda _: None) -> FaultHandle:
-        """`notify` is called when it strikes: before the request is handled, or, with `lose_answer`, after."""
-        handle = FaultHandle(next(self._numbers), fault, notify=notify, remove=self._forget)
+    def add(self, fault: Fault, *, notify: Notify = lambda _: None, only: Choose = lambda _: True) -> FaultHandle:
+        """`notify` is called when it strikes: before the request is handled, or, with `lose_answer`, after. `only` is
+        asked about every request that matches otherwise, as it arrives."""
+        handle = FaultHandle(next(self._numbers), fault, notify=notify, only=only, remove=self._forget)
         self._handles.append(handle)
         return handle
 

@@ -98,7 +98,7 @@ class Tokens:
             if tenant_id not in self._world.tenants:
                 return TokenProblem.MALFORMED
             key = self._keys.key(tenant_id).public
-            jwt.decode(token, key, [ALGORITHM], options={"verify_aud": False, "verify_exp": False, "verify_nbf": False})
+            jwt.PyJWS().decode(token, key, [ALGORITHM])  # the signature alone: times are judged by our own clock
             caller = Caller(
                 tenant_id=tenant_id,
                 object_id=str(claims["oid"]),
