@@ -137,7 +137,7 @@ class AssertionCheck:
 
 
 def _check_entra_token(assertion: Assertion, client: Application | Identity, home: Tenant, issuing_tenant: str) -> None:
-    """An application may trust managed identities of its own tenant; and Azure DevOps, whose tokens Entra issues too."""
+    """An application may trust managed identities of its tenant; and Azure DevOps, whose tokens Entra issues too."""
     if "xms_ficinfo" in assertion.claims:
         raise assertion.deny(700231)
     if assertion.subject.startswith("/eid1/"):

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from entrafed_lab.azure.documents import parse
 from entrafed_lab.azure.exchange import Answer, Call, json_answer, parse_object
 from entrafed_lab.azure.objects import CredentialHolder
-from entrafed_lab.azure.seed import CredentialSeed
+from entrafed_lab.azure.seed import CredentialSeed, require_identity_id
 from entrafed_lab.azure.snapshot import application_document, credential_document, identity_document
 from entrafed_lab.azure.world import NoSuchObject, World
 
@@ -35,6 +35,9 @@ class NewIdentity:
 
     resource_id: str
     location: str = "westeurope"
+
+    def __post_init__(self) -> None:
+        require_identity_id(self.resource_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from random import Random
 
 from entrafed_lab.azure.clouds import CLOUDS
+from entrafed_lab.azure.documents import InvalidDocument
 from entrafed_lab.azure.objects import Access, Application, Blob, Host, Identity, ServicePrincipal, Subscription, Tenant
 from entrafed_lab.azure.seed import Seed, stable_id
 from entrafed_lab.azure.timing import Clock, Delays
@@ -10,12 +11,15 @@ from entrafed_lab.azure.world import NoSuchObject, World
 
 
 def planted(seed: Seed, *, clock: Clock, delays: Delays, random: Random) -> World:
-    """A world that holds what the seed says. `delays` are effective ones. Raises `NoSuchObject` for a bad reference."""
+    """A world that holds what the seed says. `delays` are effective ones. Raises `InvalidDocument`."""
     world = World(clock=clock, delays=delays, random=random)
     world.policies.extend(seed.policies)
     world.issuers.update(seed.issuers)
     world.regions_without_credentials.update(region.lower() for region in seed.regions_without_credentials)
-    _Planter(world, seed).plant()
+    try:
+        _Planter(world, seed).plant()
+    except NoSuchObject as missing:
+        raise InvalidDocument(f"the seed does not have {missing.args[0]}, which it names") from None
     return world
 
 
@@ -25,6 +29,8 @@ class _Planter:
     def __init__(self, world: World, seed: Seed) -> None:
         self._world = world
         self._seed = seed
+        self._by_name: dict[str, Application] = {}
+        self._principals: dict[str, str] = {}
 
     def plant(self) -> None:
         self._tenants()
@@ -36,7 +42,7 @@ class _Planter:
     def _tenant_id(self, name: str) -> str:
         tenant = self._world.tenant(name)
         if tenant is None:
-            raise NoSuchObject(f"the seed names a tenant {name} that it does not have")
+            raise NoSuchObject(f"tenant {name}")
         return tenant.id
 
     def _tenants(self) -> None:
@@ -59,30 +65,35 @@ class _Planter:
                 credentials=item.credentials,
                 clock=self._world.clock,
             )
-            self._world.applications[application.object_id] = application
+            self._world.applications[application.object_id] = self._by_name[item.name] = application
         if self._seed.operator is not None:
-            self._world.operator = self._world.application(self._seed.operator)
+            self._world.operator = self._application(self._seed.operator)
 
     def _service_principals(self) -> None:
         for item in self._seed.service_principals:
-            application = self._world.application(item.application)
+            application = self._application(item.application)
             tenant_id = self._tenant_id(item.tenant)
-            self._world.service_principals[tenant_id, application.app_id] = ServicePrincipal(
+            principal = ServicePrincipal(
                 tenant_id,
                 item.object_id.lower() or stable_id("servicePrincipal", item.tenant, item.application),
                 application.app_id,
                 application.name,
                 set(item.app_roles),
             )
+            self._world.service_principals[tenant_id, application.app_id] = principal
+            self._principals[principal.object_id] = self._principals[principal.name] = principal.object_id
         for seeded in self._seed.applications:
-            owners = {self._principal_id(owner) for owner in seeded.owners}
-            self._world.application(seeded.name).owners = owners
+            self._by_name[seeded.name].owners = {self._principal_id(owner) for owner in seeded.owners}
+
+    def _application(self, name: str) -> Application:
+        if name in self._by_name:
+            return self._by_name[name]
+        raise NoSuchObject(f"application {name}")
 
     def _principal_id(self, key: str) -> str:
-        for item in self._world.service_principals.values():
-            if key in (item.object_id, item.name):
-                return item.object_id
-        raise NoSuchObject(f"the seed names a principal {key} that it does not have")
+        if key in self._principals:
+            return self._principals[key]
+        raise NoSuchObject(f"principal {key}")
 
     def _subscriptions(self) -> None:
         for item in self._seed.subscriptions:
@@ -90,18 +101,18 @@ class _Planter:
             self._world.subscriptions[item.id.lower()] = Subscription(
                 item.id.lower(), self._tenant_id(item.tenant), groups, item.registered
             )
-        for identity in self._seed.identities:
-            self._world.keep_identity(
-                Identity(
-                    resource_id=identity.resource_id,
-                    tenant_id=self._world.subscriptions[identity.resource_id.split("/")[2].lower()].tenant_id,
-                    client_id=identity.client_id.lower() or stable_id("clientId", identity.resource_id),
-                    principal_id=identity.principal_id.lower() or stable_id("principalId", identity.resource_id),
-                    location=identity.location,
-                    credentials=identity.credentials,
-                    clock=self._world.clock,
-                )
+        for seeded in self._seed.identities:
+            identity = Identity(
+                resource_id=seeded.resource_id,
+                tenant_id=self._world.subscription_of(seeded.resource_id).tenant_id,
+                client_id=seeded.client_id.lower() or stable_id("clientId", seeded.resource_id),
+                principal_id=seeded.principal_id.lower() or stable_id("principalId", seeded.resource_id),
+                location=seeded.location,
+                credentials=seeded.credentials,
+                clock=self._world.clock,
             )
+            self._world.keep_identity(identity)
+            self._principals[identity.principal_id] = self._principals[identity.name] = identity.principal_id
         for access in self._seed.access:
             self._world.access.append(
                 Access(self._principal_id(access.principal), access.scope.lower(), access.actions)

@@ -1,5 +1,6 @@
 """What exists in the simulated Azure when it starts: frozen values, from a file, from a test, or the default."""
 
+import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -7,7 +8,7 @@ from uuid import UUID, uuid5
 
 import yaml
 
-from entrafed_lab.azure.documents import parse
+from entrafed_lab.azure.documents import InvalidDocument, parse
 
 NAMESPACE = UUID("5c1a3f0e-5b0a-4c55-9d0e-0a5e1d5eed00")
 
@@ -15,6 +16,21 @@ NAMESPACE = UUID("5c1a3f0e-5b0a-4c55-9d0e-0a5e1d5eed00")
 def stable_id(*parts: str) -> str:
     """A GUID that is the same on every machine for the same parts."""
     return str(uuid5(NAMESPACE, "\0".join(parts)))
+
+
+_IDENTITY_ID = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[^/]+",
+    re.IGNORECASE,
+)
+
+
+def require_identity_id(resource_id: str) -> None:
+    """Raise `InvalidDocument` for what names no user-assigned managed identity."""
+    if _IDENTITY_ID.fullmatch(resource_id) is None:
+        raise InvalidDocument(
+            f"{resource_id} is not the resource id of a user-assigned identity: /subscriptions/<id>/resourceGroups/"
+            "<name>/providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>"
+        )
 
 
 class CloudName(StrEnum):
@@ -106,6 +122,9 @@ class IdentitySeed:
     location: str = "westeurope"
     credentials: tuple[CredentialSeed, ...] = ()
 
+    def __post_init__(self) -> None:
+        require_identity_id(self.resource_id)
+
 
 @dataclass(frozen=True, slots=True)
 class HostSeed:
@@ -168,7 +187,11 @@ class Seed:
         """The seed of a YAML or JSON file; without a file the default one. Raises `InvalidDocument`."""
         if path is None:
             return default_seed()
-        return parse(cls, yaml.safe_load(path.read_text()), str(path))
+        try:
+            document = yaml.safe_load(path.read_text())
+        except yaml.YAMLError as error:
+            raise InvalidDocument(f"{path}: {error}") from None
+        return parse(cls, document, str(path))
 
     def trusting_operator(self, *, issuer: str, subject: str, held: bool = False) -> "Seed":
         """The same seed, in which the operator's application trusts a service account of the operator's cluster.

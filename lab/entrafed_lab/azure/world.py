@@ -81,6 +81,13 @@ class World:
         except NoSuchObject:
             return self.identity(key)
 
+    def subscription_of(self, resource_id: str) -> Subscription:
+        """The subscription that a resource id names; raises `NoSuchObject`."""
+        name = resource_id.split("/")[2].lower()
+        if name not in self.subscriptions:
+            raise NoSuchObject(f"subscription {name}")
+        return self.subscriptions[name]
+
     def service_principal(self, tenant_id: str, app_id: str) -> ServicePrincipal | None:
         return self.service_principals.get((tenant_id, app_id.lower()))
 
@@ -128,7 +135,7 @@ class World:
 
     def create_identity(self, resource_id: str, *, location: str = "westeurope") -> Identity:
         """Make a user-assigned identity; its client id and principal id are new each time."""
-        subscription = self.subscriptions[resource_id.split("/")[2].lower()]
+        subscription = self.subscription_of(resource_id)
         identity = Identity(
             resource_id=resource_id,
             tenant_id=subscription.tenant_id,
