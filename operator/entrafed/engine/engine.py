@@ -3,23 +3,23 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from random import Random
 
 import structlog
 
 from entrafed.api.connection import Connection
 from entrafed.api.federation import Federation
-from entrafed.api.metadata import FINALIZER, Metadata
+from entrafed.api.metadata import Metadata
 from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Ask
-from entrafed.domain.credentials import Parent
 from entrafed.domain.errors import KubeConflict, KubeGone, KubeProblem, WritesStopped
 from entrafed.domain.events import Event, EventType, RegardingKind
 from entrafed.domain.rules import Namespace
 from entrafed.engine.absence import Absences
-from entrafed.engine.admission import Admission, Admitter, records_of
+from entrafed.engine.admission import Admitter
+from entrafed.engine.attend import Attendant
 from entrafed.engine.connections import Connections
+from entrafed.engine.keys import ConnectionKey, FederationKey, Key, kind_of
 from entrafed.engine.objects import Objects, Stale
 from entrafed.engine.ports import Azure, Clock, Kube, Measure
 from entrafed.engine.queue import Backoff, Queue, Urgency
@@ -27,35 +27,14 @@ from entrafed.engine.reads import Reads
 from entrafed.engine.report import Reporter, event_of
 from entrafed.engine.settle import Settler
 from entrafed.engine.table import Table
+from entrafed.engine.telling import Teller
 from entrafed.engine.timing import Timing
-from entrafed.engine.versions import asks_for_work, is_released, is_requested, is_well, readiness
+from entrafed.engine.versions import asks_for_work, readiness
 
 MOST_RUNS = 500  # at once; a run that waits for a budget costs a task, and one target's must not hold up another's
-MOST_EVENTS = 1000  # that wait to be sent; an event that is lost is lost
 STATES_EVERY = 10.0  # seconds between counts of all objects by state
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class FederationKey:
-    uid: str
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionKey:
-    name: str
-
-
-Key = FederationKey | ConnectionKey | Parent
-
-
-@dataclass(slots=True)
-class _Admitted:
-    """The admission that stands, until `expires` in monotonic seconds."""
-
-    admission: Admission
-    expires: float
 
 
 class Engine:
@@ -77,24 +56,19 @@ class Engine:
         random: Random | None = None,
     ) -> None:
         chance = random or Random()  # noqa: S311 - it spreads work over time
-        self._kube = kube
         self._clock = clock
         self._measure = measure
         self._timing = timing
-        self._random = chance
         self._objects = Objects()
         self._table = Table()
         self._reads = Reads(azure, clock)
         self._queue: Queue[Key] = Queue(clock.monotonic)
         self._backoff: Backoff[Key] = Backoff(timing, chance)
-        self._admitted: dict[str, _Admitted] = {}
-        self._stale: set[str] = set()
-        self._events: asyncio.Queue[Event] = asyncio.Queue(MOST_EVENTS)
+        self._teller = Teller(kube)
         self._runs: set[asyncio.Task[None]] = set()
         self._stopping = False
         absences = Absences(clock, timing)
-        self._absences = absences
-        self._admitter = Admitter(
+        admitter = Admitter(
             objects=self._objects,
             reads=self._reads,
             kube=kube,
@@ -115,17 +89,30 @@ class Engine:
             clusters=clusters,
             random=chance,
             noted=lambda uid: self._queue.add(FederationKey(uid)),
-            resync=self._admit_again,
+            resync=lambda uid: self._attendant.admit_again(uid),  # noqa: PLW0108 - it is made below
             repaired=self._tell_of_repair,
         )
-        self._reporter = Reporter(
+        reporter = Reporter(
             objects=self._objects,
             table=self._table,
             kube=kube,
             clock=clock,
             measure=measure,
             timing=timing,
-            tell=self._tell,
+            tell=self._teller.tell,
+        )
+        self._attendant = Attendant(
+            objects=self._objects,
+            table=self._table,
+            queue=self._queue,
+            kube=kube,
+            clock=clock,
+            timing=timing,
+            absences=absences,
+            backoff=Backoff(timing, chance),
+            admitter=admitter,
+            settler=self._settler,
+            reporter=reporter,
         )
         self._connections = Connections(
             objects=self._objects,
@@ -160,7 +147,7 @@ class Engine:
             return
         if before is None:
             self._queue.add(ConnectionKey(federation.spec.connection_ref.name))
-        if asks_for_work(before, federation) and not (before is None and self._keep_what_is_well(federation)):
+        if asks_for_work(before, federation) and not (before is None and self._attendant.keep_what_is_well(federation)):
             self._queue.add(FederationKey(uid))
 
     def federation_gone(self, uid: str) -> None:
@@ -196,13 +183,13 @@ class Engine:
         log.error("object not understood", namespace=metadata.namespace, name=metadata.name, problem=message)
         kind = RegardingKind.FEDERATION if metadata.namespace else RegardingKind.CONNECTION
         self._table.heard(metadata.uid)
-        self._tell(Event(kind, metadata, EventType.WARNING, Reason.INVALID_SPEC, "Reconcile", message))
+        self._teller.tell(Event(kind, metadata, EventType.WARNING, Reason.INVALID_SPEC, "Reconcile", message))
 
     # The work
 
     async def run(self) -> None:
         """Work until `stop`."""
-        sending = asyncio.create_task(self._send_events(), name="events")
+        sending = asyncio.create_task(self._teller.run(), name="events")
         counting = asyncio.create_task(self._count_states(), name="states")
         slots = asyncio.Semaphore(MOST_RUNS)
         try:
@@ -258,144 +245,29 @@ class Engine:
         if again is not None:
             urgency = Urgency.RESYNC if again > self._timing.forbidden else Urgency.NEW
             self._queue.add_after(key, again, urgency)
-        self._measure.reconciled(_kind(key), result, self._clock.monotonic() - started)
+        self._measure.reconciled(kind_of(key), result, self._clock.monotonic() - started)
 
     async def _handle(self, key: Key) -> float | None:
         match key:
             case FederationKey(uid):
-                return await self._attend(uid)
+                return await self._attendant.attend(uid)
             case ConnectionKey(name):
                 return await self._connections.look_after(name)
             case _:
                 return await self._settler.settle(key)
 
-    async def _attend(self, uid: str) -> float | None:
-        """Admit an object if what it was admitted from has changed, then report what is known of it."""
-        federation = self._objects.federations.get(uid)
-        if federation is None or is_released(federation):
-            self._forget(uid)
-            return None
-        if federation.metadata.deletion_timestamp is None and FINALIZER not in federation.metadata.finalizers:
-            federation = await self._kube.add_finalizer(federation)
-            self._objects.answered(federation)
-        admission = await self._admission(federation)
-        report_again = await self._reporter.report(federation, admission)
-        self._remember_records(uid)
-        admit_again = self._admitted[uid].expires - self._clock.monotonic() if uid in self._admitted else None
-        waits = [wait for wait in (report_again, admit_again) if wait is not None and wait != float("inf")]
-        return max(0.0, min(waits)) if waits else None
-
-    async def _admission(self, federation: Federation) -> Admission:
-        """The admission that stands, or a new one."""
-        uid, now = federation.metadata.uid, self._clock.monotonic()
-        known = self._admitted.get(uid)
-        inputs = self._admitter.inputs_of(federation)
-        if known is not None and known.admission.inputs == inputs and now < known.expires and uid not in self._stale:
-            return known.admission
-        self._stale.discard(uid)
-        fresh_from = now - self._timing.reads
-        if is_requested(federation) and (known is None or known.admission.inputs.request != inputs.request):
-            fresh_from = now
-        admission = await self._admitter.admit(federation, fresh_from)
-        self._admitted[uid] = _Admitted(admission, now + self._lasts(uid, admission))
-        self._apply(uid, admission, look_again=fresh_from == now)
-        self._table.heard(uid)
-        return admission
-
-    def _lasts(self, uid: str, admission: Admission) -> float:
-        """For how many seconds an admission stands; what it came from may change it earlier."""
-        problem, waits = admission.problem, [float("inf") if admission.due is None else max(0.0, admission.due)]
-        if problem is None or problem.reason is Reason.SUSPENDED:
-            self._backoff.succeeded(FederationKey(uid))
-        elif problem.after is not None:
-            waits.append(problem.after)
-        elif problem.stalled:
-            waits.append(self._timing.forbidden)
-        else:
-            waits.append(self._backoff.failed(FederationKey(uid)))
-        return min(waits)
-
-    def _apply(self, uid: str, admission: Admission, *, look_again: bool) -> None:
-        """Put what an object asks for into the table, and have its parent settled where that changed."""
-        if admission.ask is None or admission.parent is None:
-            left = self._table.drop(uid)
-            if left is not None:
-                self._queue.add(left)
-            return
-        before = self._table.parent_of(uid)
-        if self._table.put(admission.parent, admission.ask) or look_again:
-            if look_again:
-                self._settler.look_again(admission.parent)
-            self._queue.add(admission.parent)
-        if before is not None and before != admission.parent:
-            self._queue.add(before)
-
-    def _remember_records(self, uid: str) -> None:
-        """What the status records now, so that the next plan knows it; one who leaves may wait for just that."""
-        federation, ask, parent = (
-            self._objects.federations.get(uid),
-            self._table.ask_of(uid),
-            self._table.parent_of(uid),
-        )
-        if federation is None or ask is None or parent is None:
-            return
-        records = records_of(federation)
-        if records != ask.records:
-            self._table.put(parent, replace(ask, records=records))
-            if any(other.is_leaving for other in self._table.asks_of(parent)):
-                self._queue.add(parent)
-
-    def _forget(self, uid: str) -> None:
-        """An object is gone: nothing is done for it any more."""
-        self._admitted.pop(uid, None)
-        self._stale.discard(uid)
-        self._reporter.forget(uid)
-        self._absences.seen(uid)
-        self._backoff.succeeded(FederationKey(uid))
-        self._table.heard(uid)
-        left = self._table.drop(uid)
-        if left is not None:
-            self._queue.add(left)
-
-    def _keep_what_is_well(self, federation: Federation) -> bool:
-        """An object that was well when this process began is kept as it is, and looked at in the background."""
-        if self._table.is_complete or not is_well(federation):
-            return False
-        kept = self._admitter.kept(federation)
-        if kept is None:
-            return False
-        parent, ask = kept
-        self._table.put(parent, ask)
-        self._table.heard(federation.metadata.uid)
-        self._queue.add_after(parent, self._settler.expect(parent, self._timing.resync), Urgency.RESYNC)
-        return True
-
     def _admit_all(self, uids: Iterable[str], *, is_change: bool) -> None:
         """Have objects admitted anew. What is merely seen for the first time concerns only those that waited for it."""
         for uid in uids:
-            if is_change or uid in self._admitted:
+            if is_change or self._attendant.has_admitted(uid):
                 self._queue.add(FederationKey(uid))
-
-    def _admit_again(self, uid: str) -> None:
-        self._stale.add(uid)
-        self._queue.add(FederationKey(uid), Urgency.RESYNC)
-
-    # What is told
-
-    def _tell(self, event: Event) -> None:
-        if not self._events.full():
-            self._events.put_nowait(event)
 
     def _tell_of_repair(self, ask: Ask, name: str) -> None:
         self._measure.drift_repaired(1)
         federation = self._objects.federations.get(ask.uid)
         if federation is not None:
             note = f"credential {name} had been changed or removed by somebody else; it is as asked for again"
-            self._tell(event_of(federation.metadata, EventType.NORMAL, Reason.DRIFT_REPAIRED, "Repair", note))
-
-    async def _send_events(self) -> None:
-        while True:
-            await self._kube.event(await self._events.get())
+            self._teller.tell(event_of(federation.metadata, EventType.NORMAL, Reason.DRIFT_REPAIRED, "Repair", note))
 
     async def _count_states(self) -> None:
         while True:
@@ -413,7 +285,3 @@ class Engine:
 def _version(connection: Connection) -> tuple[str, int, str | None, tuple[str, ...]]:
     metadata = connection.metadata
     return metadata.uid, metadata.generation, metadata.deletion_timestamp, metadata.finalizers
-
-
-def _kind(key: Key) -> str:
-    return {FederationKey: "attend", ConnectionKey: "connection"}.get(type(key), "settle")

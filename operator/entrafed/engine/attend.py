@@ -1,0 +1,169 @@
+"""One object at a time: admit it when what it was admitted from has changed, and report what is known of it."""
+
+from dataclasses import dataclass, replace
+
+from entrafed.api.federation import Federation
+from entrafed.api.metadata import FINALIZER
+from entrafed.api.reasons import Reason
+from entrafed.engine.absence import Absences
+from entrafed.engine.admission import Admission, Admitter, records_of
+from entrafed.engine.keys import FederationKey, Key
+from entrafed.engine.objects import Objects
+from entrafed.engine.ports import Clock, Kube
+from entrafed.engine.queue import Backoff, Queue, Urgency
+from entrafed.engine.report import Reporter
+from entrafed.engine.settle import Settler
+from entrafed.engine.table import Table
+from entrafed.engine.timing import Timing
+from entrafed.engine.versions import is_released, is_requested, is_well
+
+
+@dataclass(slots=True)
+class _Admitted:
+    """The admission that stands, until `expires` in monotonic seconds."""
+
+    admission: Admission
+    expires: float
+
+
+class Attendant:
+    """Attends to objects: between `admit` and `report` stands what their parents found."""
+
+    def __init__(
+        self,
+        *,
+        objects: Objects,
+        table: Table,
+        queue: Queue[Key],
+        kube: Kube,
+        clock: Clock,
+        timing: Timing,
+        absences: Absences,
+        backoff: Backoff[str],
+        admitter: Admitter,
+        settler: Settler,
+        reporter: Reporter,
+    ) -> None:
+        self._objects = objects
+        self._table = table
+        self._queue = queue
+        self._kube = kube
+        self._clock = clock
+        self._timing = timing
+        self._absences = absences
+        self._backoff = backoff
+        self._admitter = admitter
+        self._settler = settler
+        self._reporter = reporter
+        self._admitted: dict[str, _Admitted] = {}
+        self._stale: set[str] = set()
+
+    def has_admitted(self, uid: str) -> bool:
+        """Whether an object was admitted, and not only kept as it was found."""
+        return uid in self._admitted
+
+    def admit_again(self, uid: str) -> None:
+        """Have an object admitted in the background, though nothing of it has changed."""
+        self._stale.add(uid)
+        self._queue.add(FederationKey(uid), Urgency.RESYNC)
+
+    async def attend(self, uid: str) -> float | None:
+        """Admit an object if what it was admitted from has changed, then report what is known of it."""
+        federation = self._objects.federations.get(uid)
+        if federation is None or is_released(federation):
+            self._forget(uid)
+            return None
+        if federation.metadata.deletion_timestamp is None and FINALIZER not in federation.metadata.finalizers:
+            federation = await self._kube.add_finalizer(federation)
+            self._objects.answered(federation)
+        admission = await self._admission(federation)
+        report_again = await self._reporter.report(federation, admission)
+        self._remember_records(uid)
+        admit_again = self._admitted[uid].expires - self._clock.monotonic() if uid in self._admitted else None
+        waits = [wait for wait in (report_again, admit_again) if wait is not None and wait != float("inf")]
+        return max(0.0, min(waits)) if waits else None
+
+    async def _admission(self, federation: Federation) -> Admission:
+        """The admission that stands, or a new one."""
+        uid, now = federation.metadata.uid, self._clock.monotonic()
+        known = self._admitted.get(uid)
+        inputs = self._admitter.inputs_of(federation)
+        if known is not None and known.admission.inputs == inputs and now < known.expires and uid not in self._stale:
+            return known.admission
+        self._stale.discard(uid)
+        fresh_from = now - self._timing.reads
+        if is_requested(federation) and (known is None or known.admission.inputs.request != inputs.request):
+            fresh_from = now
+        admission = await self._admitter.admit(federation, fresh_from)
+        self._admitted[uid] = _Admitted(admission, now + self._lasts(uid, admission))
+        self._apply(uid, admission, look_again=fresh_from == now)
+        self._table.heard(uid)
+        return admission
+
+    def _lasts(self, uid: str, admission: Admission) -> float:
+        """For how many seconds an admission stands; what it came from may change it earlier."""
+        problem, waits = admission.problem, [float("inf") if admission.due is None else max(0.0, admission.due)]
+        if problem is None or problem.reason is Reason.SUSPENDED:
+            self._backoff.succeeded(uid)
+        elif problem.after is not None:
+            waits.append(problem.after)
+        elif problem.stalled:
+            waits.append(self._timing.forbidden)
+        else:
+            waits.append(self._backoff.failed(uid))
+        return min(waits)
+
+    def _apply(self, uid: str, admission: Admission, *, look_again: bool) -> None:
+        """Put what an object asks for into the table, and have its parent settled where that changed."""
+        if admission.ask is None or admission.parent is None:
+            left = self._table.drop(uid)
+            if left is not None:
+                self._queue.add(left)
+            return
+        before = self._table.parent_of(uid)
+        if self._table.put(admission.parent, admission.ask) or look_again:
+            if look_again:
+                self._settler.look_again(admission.parent)
+            self._queue.add(admission.parent)
+        if before is not None and before != admission.parent:
+            self._queue.add(before)
+
+    def _remember_records(self, uid: str) -> None:
+        """What the status records now, so that the next plan knows it; one who leaves may wait for just that."""
+        federation, ask, parent = (
+            self._objects.federations.get(uid),
+            self._table.ask_of(uid),
+            self._table.parent_of(uid),
+        )
+        if federation is None or ask is None or parent is None:
+            return
+        records = records_of(federation)
+        if records != ask.records:
+            self._table.put(parent, replace(ask, records=records))
+            if any(other.is_leaving for other in self._table.asks_of(parent)):
+                self._queue.add(parent)
+
+    def _forget(self, uid: str) -> None:
+        """An object is gone: nothing is done for it any more."""
+        self._admitted.pop(uid, None)
+        self._stale.discard(uid)
+        self._reporter.forget(uid)
+        self._absences.seen(uid)
+        self._backoff.succeeded(uid)
+        self._table.heard(uid)
+        left = self._table.drop(uid)
+        if left is not None:
+            self._queue.add(left)
+
+    def keep_what_is_well(self, federation: Federation) -> bool:
+        """An object that was well when this process began is kept as it is, and looked at in the background."""
+        if self._table.is_complete or not is_well(federation):
+            return False
+        kept = self._admitter.kept(federation)
+        if kept is None:
+            return False
+        parent, ask = kept
+        self._table.put(parent, ask)
+        self._table.heard(federation.metadata.uid)
+        self._queue.add_after(parent, self._settler.expect(parent, self._timing.resync), Urgency.RESYNC)
+        return True
