@@ -62,7 +62,10 @@ def summarise(federation: Federation, knowledge: Knowledge, now: float) -> Feder
         if problem.reason is not Reason.SUSPENDED:
             abnormal = ConditionType.STALLED if problem.stalled else ConditionType.RECONCILING
             conditions.set(abnormal, ConditionStatus.TRUE, problem.reason, problem.message)
-    _permission(conditions, federation, knowledge, items)
+    if federation.metadata.deletion_timestamp is None:
+        _permission(conditions, federation, knowledge, items)
+    else:
+        conditions.keep(ConditionType.PERMITTED)
     if items:
         _synced(conditions, items, knowledge)
     return FederationStatus(
@@ -253,6 +256,11 @@ class _Conditions:
             observed_generation=self._generation,
             last_transition_time=before.last_transition_time if before and unchanged else to_text(self._now),
         )
+
+    def keep(self, kind: ConditionType) -> None:
+        """Leave a condition as it was: nobody asks any more."""
+        if kind in self._before:
+            self._set[kind] = self._before[kind]
 
     def all(self) -> tuple[Condition, ...]:
         return tuple(self._set[kind] for kind in sorted(self._set))

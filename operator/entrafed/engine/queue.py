@@ -120,7 +120,8 @@ class Queue(Generic[K]):
     @property
     def oldest(self) -> float:
         """Seconds that the key which waits longest has waited."""
-        return self._monotonic() - min(self._since.values()) if self._since else 0.0
+        oldest = next(iter(self._since.values()), None)  # kept in the order of asking
+        return 0.0 if oldest is None else self._monotonic() - oldest
 
     def is_idle(self, within: float) -> bool:
         """Whether nothing runs, waits, or comes due in so many seconds."""
