@@ -60,6 +60,9 @@ _SHAPES = {
     7002138: _Shape(401, "invalid_client", f"No matching federated identity record found for presented assertion subject '{{subject}}'. The subject matches with case-insensitive comparison, but not with case-sensitive comparison. {_FEDERATION}"),
 }  # fmt: skip
 
+CODES = frozenset(_SHAPES)
+"""All that the token endpoint can say."""
+
 
 class Denied(Exception):
     """The token endpoint refuses; `code` is the number behind AADSTS."""
