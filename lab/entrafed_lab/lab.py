@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from .azure import Delays, Rates, Seed, SimulatedAzure
+from .azure.documents import InvalidDocument
 from .chart import NAMESPACE, manifests_of
 from .cluster import HOW_TO_OPEN_DISCOVERY, Cluster, is_issuer_readable, named_cluster, own_cluster
 from .controlplane.binaries import ProgramStore
@@ -137,10 +138,20 @@ class Lab:
 
     async def _start_azure(self) -> SimulatedAzure:
         self._report.doing("starting the simulated Azure")
+        try:
+            azure = self._azure()
+        except InvalidDocument as invalid:
+            raise LabError(str(invalid)) from None
+        await self._stack.enter_async_context(azure)
+        write_private(self.files.azure_json, dumps(azure.describe(), indent=2) + "\n")
+        self._report.say("the simulated Azure is ready")
+        return azure
+
+    def _azure(self) -> SimulatedAzure:
         seed = Seed.load(self._wish.seed).trusting_operator(
             issuer=self.cluster.issuer, subject=f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
         )
-        azure = SimulatedAzure(
+        return SimulatedAzure(
             seed=seed,
             delays=Delays(scale=self._wish.delay_scale),
             rates=Rates(self._wish.rate_scale or None),
@@ -148,10 +159,6 @@ class Lab:
             directory=private_folder(self.files.azure),
             trusted_issuer_cas=[] if self.cluster.ca is None else [self.cluster.ca],
         )
-        await self._stack.enter_async_context(azure)
-        write_private(self.files.azure_json, dumps(azure.describe(), indent=2) + "\n")
-        self._report.say("the simulated Azure is ready")
-        return azure
 
     async def _install(self) -> None:
         """The CRDs, the operator's namespace, and what the chart gives the operator."""

@@ -16,6 +16,7 @@ from azure_clients import assertion_credential, graph_client
 from entrafed_lab.azure import SimulatedAzure
 from entrafed_lab.azure.seed import OPERATOR_APP, READER_OBJECT
 from entrafed_lab.controlplane import KubectlError
+from entrafed_lab.controlplane.errors import LabError
 from entrafed_lab.controlplane.progress import Silent
 from entrafed_lab.lab import Lab, Wish
 
@@ -94,3 +95,12 @@ async def test_a_lab_runs_in_the_background_until_it_is_ended(tmp_path: Path) ->
         await command("down", where)
     assert mentioning(tmp_path) == set()
     assert json.loads(ports).keys() == {"login", "graph", "arm", "blob", "imds", "appservice", "admin"}
+
+
+async def test_a_mistake_in_the_seed_file_is_told_in_words(tmp_path: Path) -> None:
+    seed = tmp_path / "seed.yaml"
+    seed.write_text("tenant: []")
+    with pytest.raises(LabError, match=r"seed.yaml: unknown tenant; possible are access, applications"):
+        async with Lab(Wish(tmp_path / "lab", seed=seed), Silent()):
+            pytest.fail("the lab started")
+    assert mentioning(tmp_path) == set()
