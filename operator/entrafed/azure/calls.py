@@ -37,7 +37,7 @@ class Operation(StrEnum):
         return self in WRITES
 
 
-WRITES = frozenset({Operation.CREATE_CREDENTIAL, Operation.UPDATE_CREDENTIAL, Operation.DELETE_CREDENTIAL})
+WRITES = (Operation.CREATE_CREDENTIAL, Operation.UPDATE_CREDENTIAL, Operation.DELETE_CREDENTIAL)
 
 
 @dataclass(frozen=True, slots=True)
