@@ -278,7 +278,10 @@ async def test_an_operator_that_may_not_read_itself_is_known_by_its_token(world:
     principal = world.azure.world.service_principal(HOME_TENANT, OPERATOR_APP)
     assert principal is not None
     principal.app_roles.clear()
-    assert await world.cloud.own_identity(world.sign_in) == OwnIdentity(OPERATOR_APP, OPERATOR_PRINCIPAL)
+    own = await world.cloud.own_identity(world.sign_in)
+    assert own == OwnIdentity(OPERATOR_APP, OPERATOR_PRINCIPAL, from_directory=False)
+    assert not own.vouches_for(ParentKind.APPLICATION)
+    assert own.vouches_for(ParentKind.MANAGED_IDENTITY)
 
 
 async def test_an_operator_whose_sign_in_fails_is_nobody(simulated_azure: SimulatedAzure, operator_token: Path) -> None:

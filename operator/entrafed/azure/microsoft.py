@@ -134,7 +134,7 @@ class MicrosoftCloud:
         if object_id is None:
             raise denied
         self._log.info("own_identity_from_token", connection=sign_in.connection, cause=denied.problem.message)
-        return OwnIdentity(client_id=sign_in.client_id, object_id=object_id)
+        return OwnIdentity(client_id=sign_in.client_id, object_id=object_id, from_directory=False)
 
     def _identity_target(self, sign_in: SignIn, identity: ManagedIdentity) -> ResolvedTarget:
         return ResolvedTarget(

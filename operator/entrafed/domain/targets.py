@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from entrafed.domain.credentials import Parent
+from entrafed.domain.credentials import Parent, ParentKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,17 @@ class ManagedIdentity:
 
 @dataclass(frozen=True, slots=True)
 class OwnIdentity:
-    """Who the operator is in a tenant, as a successful sign-in and a read of its own service principal show."""
+    """Who the operator is in a tenant, as a successful sign-in and a read of its own service principal show.
+
+    Not `from_directory`: the read was not permitted, and only the token tells. That proves nothing about what else the
+    directory answers.
+    """
 
     client_id: str
     object_id: str
+    from_directory: bool = True
+
+    def vouches_for(self, kind: ParentKind) -> bool:
+        """Whether a target of this kind that is missed now is missed by one who sees: Resource Manager answers 403, not
+        404, where it shows nothing; Microsoft Graph may not."""
+        return self.from_directory or kind is ParentKind.MANAGED_IDENTITY

@@ -309,14 +309,15 @@ class Admitter:
 
     async def _parent_of_leaver(self, federation: Federation, sign_in: SignIn) -> Parent | None:
         """The parent of an object whose status does not tell: what was written may not have been recorded."""
-        uid, suspected = federation.metadata.uid, self._absences.is_suspected(federation.metadata.uid)
-        now = self._clock.monotonic()
+        uid, now = federation.metadata.uid, self._clock.monotonic()
+        kind = ParentKind.APPLICATION if federation.spec.target.application else ParentKind.MANAGED_IDENTITY
+        looked = False
         try:
-            if suspected:
-                await self._reads.own_identity(sign_in, now)
+            if self._absences.is_suspected(uid):
+                looked = (await self._reads.own_identity(sign_in, now)).vouches_for(kind)
             found = await self._reads.target(sign_in, federation.spec.target, now)
         except NotFound as missing:
-            if self._absences.proved(uid, own_identity_was_read=suspected):
+            if self._absences.proved(uid, own_identity_was_read=looked):
                 return None
             raise _Unresolved(
                 replace(missing.problem, kind=ProblemKind.WAITING, after=self._timing.gone_interval)

@@ -142,14 +142,15 @@ class Settler:
 
     async def _list(self, parent: Parent, lane: Lane, sign_in: SignIn, *, look_at_ourselves: bool) -> None:
         suspected = look_at_ourselves and self._absences.is_suspected(parent)
-        if suspected:
-            await self._reads.own_identity(sign_in, self._clock.monotonic())
+        looked = suspected and (await self._reads.own_identity(sign_in, self._clock.monotonic())).vouches_for(
+            parent.kind
+        )
         started = self._clock.monotonic()
         try:
             listed = await self._azure.credentials(sign_in, parent)
         except NotFound:
             if look_at_ourselves:
-                self._absences.proved(parent, own_identity_was_read=suspected)
+                self._absences.proved(parent, own_identity_was_read=looked)
             raise
         self._absences.seen(parent)
         lane.note_list(listed, started)
