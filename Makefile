@@ -47,3 +47,15 @@ generate: $(STAMP) ## Write the CRDs, the chart's copies of them and the API ref
 .PHONY: test
 test: $(STAMP) ## Run the tests
 	@$(RUN) pytest --durations=5
+
+.PHONY: demo
+demo: $(STAMP) ## Show the product at work in a lab of its own; the first time it builds a control plane (8 minutes)
+	@$(RUN) entrafed-lab demo
+
+.PHONY: lab
+lab: $(STAMP) ## Start a control plane, a simulated Azure and the operator, until Ctrl-C
+	@$(RUN) entrafed-lab up --crds crds --chart charts/entrafed --operator --delay-scale 0.25
+
+.PHONY: down
+down: $(STAMP) ## End the lab, should one be left
+	@$(RUN) entrafed-lab down

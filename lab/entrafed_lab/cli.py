@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
+from collections.abc import Coroutine
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -22,6 +24,7 @@ from .workspace import State, Workspace
 
 NOT_RUNNING = 3  # exit code of `status`, as of an init script's
 INTERRUPTED = 130  # what shells give for SIGINT
+Result = TypeVar("Result")
 
 app = typer.Typer(
     name="entrafed-lab",
@@ -74,11 +77,16 @@ def up(  # noqa: PLR0917 - typer makes an option of each; nobody calls it by pos
         float, typer.Option(min=0, help="Multiplies the requests that the simulated Azure takes; 0: no throttling.")
     ] = 1.0,
     kubernetes_only: Annotated[bool, typer.Option("--kubernetes-only", help="Do not simulate Azure.")] = False,
+    operator: Annotated[
+        bool, typer.Option("--operator", help="Run `entrafed run` too; it needs the CRDs and the chart.")
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return when it is ready, and let it run.")] = False,
 ) -> None:
     """Start the lab, and stay until Ctrl-C or `entrafed-lab down`."""
     report = reporter_on(messages)
-    parts = Parts.KUBERNETES_ONLY if kubernetes_only else Parts.BOTH
+    if kubernetes_only and operator:
+        raise typer.BadParameter("the operator needs the simulated Azure: leave --kubernetes-only out")
+    parts = Parts.KUBERNETES_ONLY if kubernetes_only else Parts.WITH_OPERATOR if operator else Parts.BOTH
     wish = Wish(
         directory,
         chart=chart,
@@ -94,6 +102,32 @@ def up(  # noqa: PLR0917 - typer makes an option of each; nobody calls it by pos
         report.say(f"the lab runs in the background (process {pid}); `entrafed-lab down --dir {directory}` ends it")
         return
     raise typer.Exit(asyncio.run(_serve(wish, report)))
+
+
+@app.command(epilog="**Example**: `entrafed-lab demo --pause`, before an audience. Exit code 0: everything was seen.")
+def demo(  # noqa: PLR0917 - as above
+    directory: Directory = Path(".lab"),
+    chart: Annotated[Path, typer.Option(help="The operator's chart.", exists=True)] = Path("charts/entrafed"),
+    crds: Annotated[Path, typer.Option(help="Folder of the CRDs.", exists=True)] = Path("crds"),
+    delay_scale: Annotated[
+        float, typer.Option(min=0, help="Multiplies the simulated Azure's delays, such as 20 s of propagation.")
+    ] = 0.25,
+    within: Annotated[float, typer.Option(min=1, help="Seconds to wait for each thing.")] = 60.0,
+    pause: Annotated[bool, typer.Option("--pause", help="Begin each step when Enter is pressed.")] = False,
+) -> None:
+    """Show the product at work, and check everything that is shown. Uses the lab of the folder if one runs."""
+    from .demo import Stage, no_pause, play  # noqa: PLC0415 - azure-identity takes half a second, needed here only
+    from .demo.audience import until_enter  # noqa: PLC0415
+
+    logging.getLogger("azure").setLevel(logging.CRITICAL)  # its warnings repeat what the demo tells
+    wish = Wish(directory, chart=chart, crds=crds, delay_scale=delay_scale)
+    stage = Stage(answers, within=within, pause=until_enter if pause else no_pause)
+    complete = asyncio.run(_until_signalled(play(wish, stage)))
+    stage.report.idle()
+    if complete is None:
+        stage.report.say("interrupted; what was started has ended")
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(0 if complete else 1)
 
 
 @app.command(epilog="**Example**: `entrafed-lab down --dir .lab`")
@@ -142,31 +176,36 @@ def build() -> None:
 
 
 async def _serve(wish: Wish, report: Reporter) -> int:
-    """Run the lab until a signal, and give the exit code: 0 for a lab that was ready, 130 for one still starting.
+    """Run the lab until a signal, and give the exit code: 0 for a lab that was ready, 130 for one still starting."""
+    ready = asyncio.Event()
+    await _until_signalled(_run(wish, report, ready))
+    report.say("the lab has ended")
+    return 0 if ready.is_set() else INTERRUPTED
 
-    A second signal changes nothing: what runs is being ended already.
-    """
-    ready, signalled = asyncio.Event(), asyncio.Event()
-    serving = asyncio.create_task(_run(wish, report, ready))
+
+async def _until_signalled(work: Coroutine[Any, Any, Result]) -> Result | None:
+    """The result of `work`; None when a signal ended it. A second signal changes nothing: it is being ended already."""
+    working, signalled = asyncio.create_task(work), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
         if not signalled.is_set():
             signalled.set()
-            serving.cancel()
+            working.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop)
     try:
-        await serving
+        return await working
     except asyncio.CancelledError:
-        report.say("the lab has ended")
-    return 0 if ready.is_set() else INTERRUPTED
+        return None
 
 
 async def _run(wish: Wish, report: Reporter, ready: asyncio.Event) -> None:
     async with Lab(wish, report) as lab:
-        report.say(f'the lab is ready; in another shell: eval "$(entrafed-lab env --dir {wish.directory})"')
+        report.say(f"the lab is ready; in another shell: source {lab.files.env}")
+        if wish.parts is Parts.WITH_OPERATOR:
+            report.say(f"and then for instance: kubectl apply -f {lab.files.manifests}; kubectl get mif -A")
         ready.set()
         await lab.watch()
 

@@ -26,7 +26,8 @@ def arguments_of(wish: Wish) -> list[str]:
         "--rate-scale": wish.rate_scale,
     }
     named = [text for name, value in options.items() if value is not None for text in (name, str(value))]
-    return named + (["--kubernetes-only"] if wish.parts is Parts.KUBERNETES_ONLY else [])
+    flags = {Parts.BOTH: [], Parts.KUBERNETES_ONLY: ["--kubernetes-only"], Parts.WITH_OPERATOR: ["--operator"]}
+    return named + flags[wish.parts]
 
 
 async def start_detached(wish: Wish, report: Reporter) -> int:

@@ -24,7 +24,9 @@ from .controlplane.pki import kept_ca
 from .controlplane.plane import ControlPlane
 from .controlplane.private_files import private_folder, write_private
 from .controlplane.progress import Reporter
+from .manifests import write_manifests
 from .operator_account import ACCOUNT, OperatorAccount
+from .operator_process import OperatorProcess
 from .workspace import Running, State, Workspace
 
 
@@ -33,6 +35,7 @@ class Parts(Enum):
 
     BOTH = "both"
     KUBERNETES_ONLY = "kubernetes only"
+    WITH_OPERATOR = "both, and the operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +101,15 @@ class Lab:
     async def _start(self) -> None:
         self._cluster = await self._start_kubernetes()
         self._write_bundle()
-        if self._wish.parts is Parts.BOTH:
+        if self._wish.parts is not Parts.KUBERNETES_ONLY:
             self.azure = await self._start_azure()
         await self._install()
         account = OperatorAccount(self.cluster, self.files, self._report)
         await account.prepare()
         self._watch(account.keep_fresh())
         self._write_env()
+        if self._wish.parts is Parts.WITH_OPERATOR:
+            await self._start_operator()
         self._note_ready()
 
     async def _start_kubernetes(self) -> Cluster:
@@ -128,7 +133,7 @@ class Lab:
         private_folder(self.files.pki)
         cluster = await named_cluster(kubectl, kubeconfig=self.files.kubeconfig, ca=self.files.pki / "cluster-ca.pem")
         self._report.say(f"using the cluster of {kubeconfig}: {cluster.server}")
-        if self._wish.parts is Parts.BOTH and not await is_issuer_readable(cluster):
+        if self._wish.parts is not Parts.KUBERNETES_ONLY and not await is_issuer_readable(cluster):
             self._report.say(
                 f"the issuer of this cluster, {cluster.issuer}, cannot be read from here without signing in, so the "
                 "simulated Entra will refuse its tokens. Where the API server is itself the issuer, this opens it: "
@@ -143,7 +148,10 @@ class Lab:
         except InvalidDocument as invalid:
             raise LabError(str(invalid)) from None
         await self._stack.enter_async_context(azure)
-        write_private(self.files.azure_json, dumps(azure.describe(), indent=2) + "\n")
+        told = azure.describe()
+        write_private(self.files.azure_json, dumps(told, indent=2) + "\n")
+        if self._wish.seed is None:
+            write_manifests(self.files.manifests, told["endpoints"])
         self._report.say("the simulated Azure is ready")
         return azure
 
@@ -159,6 +167,13 @@ class Lab:
             directory=private_folder(self.files.azure),
             trusted_issuer_cas=[] if self.cluster.ca is None else [self.cluster.ca],
         )
+
+    async def _start_operator(self) -> None:
+        operator = await self._stack.enter_async_context(
+            OperatorProcess(self.files, self._report, environ=self._environ)
+        )
+        self._watch(operator.watch())
+        self._report.say("the operator is ready")
 
     async def _install(self) -> None:
         """The CRDs, the operator's namespace, and what the chart gives the operator."""

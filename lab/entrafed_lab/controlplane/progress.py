@@ -17,6 +17,9 @@ class Reporter(Protocol):
     def doing(self, text: str) -> None:
         """What is going on now. May be called as often as one likes."""
 
+    def idle(self) -> None:
+        """Nothing is going on: whoever prints by himself, or ends, says so first."""
+
 
 class Silent:
     """Says nothing."""
@@ -24,6 +27,8 @@ class Silent:
     def say(self, text: str) -> None: ...
 
     def doing(self, text: str) -> None: ...
+
+    def idle(self) -> None: ...
 
 
 class OnTerminal:
@@ -34,9 +39,7 @@ class OnTerminal:
         self._status: Status | None = None
 
     def say(self, text: str) -> None:
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        self.idle()
         self._console.print(text, highlight=False, markup=False)
 
     def doing(self, text: str) -> None:
@@ -44,6 +47,11 @@ class OnTerminal:
             self._status = self._console.status("")
             self._status.start()
         self._status.update(text)
+
+    def idle(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
 
 
 class OnLines:
@@ -62,6 +70,8 @@ class OnLines:
     def doing(self, text: str) -> None:
         if self._said_at is None or self._clock() - self._said_at >= self._every:
             self.say(text)
+
+    def idle(self) -> None: ...
 
 
 def reporter_on(console: Console) -> Reporter:

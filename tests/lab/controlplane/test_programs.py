@@ -32,6 +32,8 @@ class Heard:
     def doing(self, text: str) -> None:
         self.lines.append(text)
 
+    def idle(self) -> None: ...
+
 
 def program(path: Path, text: str = "#!/bin/sh\n") -> Path:
     """An executable file."""
