@@ -1,26 +1,7 @@
 """How another process changes the simulation and looks into it: JSON over plain HTTP on loopback.
 
-    GET    /snapshot                    tenants, applications, identities, credentials, service principals, hosts
-    GET    /requests                    the request log; ?operation=credentials.create, ?after=<number>
-    DELETE /requests
-    GET    /faults                      those in force, with their hits
-    POST   /faults                      see `Fault`, in camelCase
-    DELETE /faults, /faults/{id}
-    GET    /delays
-    PUT    /delays                      see `Delays`, in camelCase; what is not given has its default
-    PUT    /services/{name}             {"state": "stopped"} refuses connections, {"state": "running"} accepts them
-    POST   /tokens                      see `TokenWish`: a token of an external issuer whose keys are held here
-    POST   /applications                see `NewApplication`
-    DELETE /applications/{key}          key: object id, app id, unique name or name
-    POST   /identities                  see `NewIdentity`
-    DELETE /identities/{key}            key: client id, principal id or name
-    POST   /identities/{key}/recreate   another client id and principal id under the same name
-    POST   /{applications|identities}/{key}/credentials          see `CredentialSeed`
-    PATCH  /{applications|identities}/{key}/credentials/{name}   see `CredentialChange`
-    DELETE /{applications|identities}/{key}/credentials/{name}
-    PUT    /hosts/{host}/identities/{key}                        assign an identity; DELETE takes it off
-
-Changes are those of other people: none of Azure's rules are checked.
+docs/reference/lab-azure.md says what each request does. Changes are those of other people: none of Azure's rules are
+checked.
 """
 
 import re

@@ -38,10 +38,6 @@ class Listener:
     def url(self) -> str:
         return f"{'http' if self._tls is None else 'https'}://{LOOPBACK}:{self.port}"
 
-    @property
-    def is_open(self) -> bool:
-        return self._runner is not None
-
     async def open(self) -> None:
         """Accept connections; nothing happens when it does already."""
         if self._runner is not None:

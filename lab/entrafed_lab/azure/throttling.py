@@ -55,9 +55,6 @@ class Throttle:
         self._clock = clock
         self._levels: dict[str, tuple[float, float]] = {}
 
-    def reset(self) -> None:
-        self._levels.clear()
-
     def take(self, charges: Iterable[Charge]) -> Verdict | None:
         """Take all charges or none; None when throttling is off."""
         if self._scale is None:
