@@ -45,8 +45,9 @@ generate: $(STAMP) ## Write the CRDs, the chart's copies of them and the API ref
 	@$(RUN) python -m entrafed.api.generate
 
 .PHONY: test
-test: $(STAMP) ## Run the tests
-	@$(RUN) pytest --durations=5
+test: $(STAMP) ## Run the tests; the first time it builds a control plane (8 minutes)
+	@$(RUN) entrafed-lab build
+	@$(RUN) pytest -n 2 --dist loadfile --durations=10
 
 .PHONY: demo
 demo: $(STAMP) ## Show the product at work in a lab of its own; the first time it builds a control plane (8 minutes)
