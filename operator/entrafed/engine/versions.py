@@ -6,6 +6,8 @@ from entrafed.api.federation import Federation
 from entrafed.api.metadata import FINALIZER
 from entrafed.api.reasons import Reason
 
+_REASONS = frozenset(reason.value for reason in Reason)
+
 
 def asks_for_work(before: Federation | None, after: Federation) -> bool:
     """Whether a new version of an object differs in what the engine acts on; labels and annotations do not."""
@@ -41,5 +43,8 @@ def is_released(federation: Federation) -> bool:
 
 
 def readiness(one: Federation | Connection) -> tuple[str, str]:
+    """Status and reason of Ready, as metrics count them: a reason that is not ours, written by hand, is `Other`."""
     ready = next((c for c in one.status.conditions if c.type is ConditionType.READY), None)
-    return (ready.status.value, ready.reason) if ready else (ConditionStatus.UNKNOWN.value, Reason.PROGRESSING.value)
+    if ready is None:
+        return ConditionStatus.UNKNOWN.value, Reason.PROGRESSING.value
+    return ready.status.value, ready.reason if ready.reason in _REASONS else "Other"
