@@ -108,10 +108,6 @@ class Queue(Generic[K]):
         if again is not None:
             self.add(key, again)
 
-    def forget(self, key: K) -> None:
-        """Drop what is planned for later."""
-        self._due.pop(key, None)
-
     @property
     def depth(self) -> int:
         """Keys that are ready and wait."""
