@@ -16,6 +16,7 @@ from .controlplane.locks import FileLock
 from .controlplane.private_files import private_folder, write_private
 
 STOP_WITHIN = 60.0  # seconds; every component has its own, shorter limit
+LAST_STEPS = 2.0  # seconds that a process may take to end after it gave up its lock, if it is reaped at all
 
 
 class State(StrEnum):
@@ -97,6 +98,7 @@ class Workspace:
         os.kill(running.pid, signal.SIGTERM)
         for _ in range(int(STOP_WITHIN / 0.1)):
             if not self.lock.is_held:
+                await _gone(running.pid)
                 return True
             await asyncio.sleep(0.1)
         raise LabError(f"the lab in {self.directory} (process {running.pid}) did not end in {STOP_WITHIN:.0f} s")
@@ -117,3 +119,13 @@ class Workspace:
     def _whose(self) -> str:
         running = self.running()
         return f" (process {running.pid})" if running else ""
+
+
+async def _gone(pid: int) -> None:
+    """Wait for the end of a process that has nothing left to do. One that nobody reaps is not waited for longer."""
+    for _ in range(int(LAST_STEPS / 0.02)):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        await asyncio.sleep(0.02)
