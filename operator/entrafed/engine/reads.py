@@ -13,19 +13,22 @@ from entrafed.engine.ports import Azure, Clock
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    value: Any
+class _Answer:
+    """What came of a read that was begun at `read_at`: a value, or why there is none."""
+
     read_at: float
+    value: Any = None
+    failure: AzureProblem | None = None
 
 
 class Reads:
-    """`not_before` is in monotonic seconds: an answer that was asked for earlier is read anew."""
+    """`not_before` is in monotonic seconds: an answer that was asked for earlier is read anew, a failure alike."""
 
     def __init__(self, azure: Azure, clock: Clock) -> None:
         self._azure = azure
         self._clock = clock
-        self._known: dict[Hashable, _Known] = {}
-        self._flights: dict[Hashable, asyncio.Task[_Known | AzureProblem]] = {}
+        self._known: dict[Hashable, _Answer] = {}
+        self._flights: dict[Hashable, asyncio.Task[_Answer]] = {}
 
     async def target(self, sign_in: SignIn, target: Target, not_before: float) -> ResolvedTarget:
         """Find the application or identity; `NotFound` when there is none."""
@@ -60,25 +63,33 @@ class Reads:
         await asyncio.gather(*flights, return_exceptions=True)
 
     async def _read(self, key: Hashable, not_before: float, ask: Callable[[], Awaitable[Any]]) -> Any:
-        known = self._known.get(key)
-        if known is not None and known.read_at >= not_before:
-            return known.value
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = self._flights[key] = asyncio.create_task(self._fly(key, ask))
-            flight.add_done_callback(lambda _: self._flights.pop(key, None))
-        outcome = await asyncio.shield(flight)
-        if isinstance(outcome, AzureProblem):
-            raise type(outcome)(outcome.problem, request_id=outcome.request_id, answered=outcome.answered)
-        return outcome.value
+        answer = self._known.get(key)
+        while answer is None or answer.read_at < not_before:
+            answer = await asyncio.shield(self._flight(key, ask))
+        if answer.failure is not None:
+            failure = answer.failure  # raised anew: it has many receivers, and each adds its own way to the traceback
+            raise type(failure)(failure.problem, request_id=failure.request_id, answered=failure.answered)
+        return answer.value
 
-    async def _fly(self, key: Hashable, ask: Callable[[], Awaitable[Any]]) -> _Known | AzureProblem:
+    def _flight(self, key: Hashable, ask: Callable[[], Awaitable[Any]]) -> asyncio.Task[_Answer]:
+        """The one read of this that is under way."""
+        flight = self._flights.get(key)
+        if flight is None or flight.done():
+            flight = self._flights[key] = asyncio.create_task(self._fly(key, ask))
+            flight.add_done_callback(lambda done: self._land(key, done))
+        return flight
+
+    async def _fly(self, key: Hashable, ask: Callable[[], Awaitable[Any]]) -> _Answer:
         """A failure is a value here: it has many receivers or, when all were cancelled, none."""
         started = self._clock.monotonic()
         try:
-            known = _Known(await ask(), started)
-        except AzureProblem as problem:
+            answer = _Answer(started, value=await ask())
+        except AzureProblem as failure:
             self._known.pop(key, None)
-            return problem
-        self._known[key] = known
-        return known
+            return _Answer(started, failure=failure)
+        self._known[key] = answer
+        return answer
+
+    def _land(self, key: Hashable, flight: asyncio.Task[_Answer]) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
