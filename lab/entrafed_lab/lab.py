@@ -170,7 +170,7 @@ class Lab:
 
     async def _start_operator(self) -> None:
         operator = await self._stack.enter_async_context(
-            OperatorProcess(self.files, self._report, environ=self._environ)
+            OperatorProcess(self.files, self._report, delay_scale=self._wish.delay_scale, environ=self._environ)
         )
         self._watch(operator.watch())
         self._report.say("the operator is ready")

@@ -17,6 +17,9 @@ TRUSTED = "web"
 """The service account that the federation trusts."""
 UNTRUSTED = "batch"
 """Another of the same namespace, which nobody trusts."""
+IDENTITY = "web"
+HOST = "web-vm"
+"""The virtual machine that the identity is assigned to."""
 
 _CONNECTION = Template(f"""\
 # How the operator signs in to the simulated tenant, and who may ask it for what. What no rule allows is denied.

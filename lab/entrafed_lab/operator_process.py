@@ -23,13 +23,15 @@ READY_WITHIN = 60.0  # seconds; 3 on an idle machine
 POLL = 0.1  # seconds
 WATCH_EVERY = 0.5  # seconds
 GRACE = 6.0  # seconds; the operator itself ends within 5
+LEAST_TIME_SCALE = 0.05  # of an operator whose Azure has no delays at all: an hour of resync is 3 min then
 PROGRAM = Path(sys.executable).with_name("entrafed")
 
 
 class OperatorProcess:
     """`async with OperatorProcess(files, report):` - ready inside, gone after. Raises `LabError`.
 
-    One per lab: two would write side by side. It gets none of the caller's Azure variables.
+    One per lab: two would write side by side. It gets none of the caller's Azure variables. `delay_scale` is that of
+    the simulated Azure: what waits for a faster Azure may wait less.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class OperatorProcess:
         files: Workspace,
         report: Reporter,
         *,
+        delay_scale: float,
         ready_within: float = READY_WITHIN,
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self._files = files
         self._report = report
+        self._time_scale = max(delay_scale, LEAST_TIME_SCALE)
         self._ready_within = ready_within
         self._environ = dict(os.environ if environ is None else environ)
         self._lock = FileLock(files.operator_lock)
@@ -76,7 +80,11 @@ class OperatorProcess:
         log = self._files.operator_log
         log.unlink(missing_ok=True)
         component = self._component = Component.start(
-            "entrafed run", [PROGRAM, "run"], log=log, environment=self._environment(address), grace=GRACE
+            "entrafed run",
+            [PROGRAM, "run", f"--kubeconfig={self._files.operator_kubeconfig}"],  # an argument: it tells whose it is
+            log=log,
+            environment=self._environment(address),
+            grace=GRACE,
         )
         write_private(self._files.operator_address, address)
         try:
@@ -103,11 +111,11 @@ class OperatorProcess:
         }
         return {
             **inherited,
-            "ENTRAFED_KUBECONFIG": str(self._files.operator_kubeconfig),
             "ENTRAFED_ENTRA_TOKEN_FILE": str(self._files.operator_token),
             "ENTRAFED_CA_BUNDLE": str(self._files.ca_bundle),
             "ENTRAFED_ALLOW_ENDPOINTS": "true",
             "ENTRAFED_LISTEN": address,
+            "ENTRAFED_TIME_SCALE": str(self._time_scale),
             "ENTRAFED_LOG_FORMAT": "console",
         }
 

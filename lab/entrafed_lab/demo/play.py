@@ -48,7 +48,9 @@ async def _play(wish: Wish, stage: Stage, stack: AsyncExitStack) -> None:
     await stage.begin(Step.OPERATOR)
     if not runs_operator(files):
         stage.command("entrafed run")
-        await stack.enter_async_context(OperatorProcess(files, stage.report, ready_within=stage.within))
+        await stack.enter_async_context(
+            OperatorProcess(files, stage.report, delay_scale=wish.delay_scale, ready_within=stage.within)
+        )
     await story.meet_the_operator()
     if running is not None:
         await story.user.tidy()

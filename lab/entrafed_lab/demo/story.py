@@ -8,7 +8,7 @@ from typing import Any
 
 import jwt
 
-from entrafed_lab.manifests import FEDERATION, TRUSTED, UNTRUSTED
+from entrafed_lab.manifests import FEDERATION, HOST, IDENTITY, TRUSTED, UNTRUSTED
 from entrafed_lab.operator_process import PROGRAM, is_operator_ready
 from entrafed_lab.workspace import Workspace
 
@@ -20,8 +20,6 @@ from .workload import Refused, Workload, managed_identity_token
 
 APP = "storage-reader"
 BLOB = "contosodata/reports/hello.txt"
-IDENTITY = "web"
-HOST = "web-vm"
 
 
 @dataclass(frozen=True, slots=True)
