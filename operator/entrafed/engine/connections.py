@@ -1,5 +1,7 @@
 """Keeps an `EntraConnection` honest: whether it signs in, and that it stays while it is in use."""
 
+from collections.abc import Callable
+
 from entrafed.api.conditions import Condition, ConditionStatus, ConditionType
 from entrafed.api.connection import Connection, ConnectionStatus
 from entrafed.api.metadata import CONNECTION_FINALIZER
@@ -16,12 +18,13 @@ from entrafed.engine.timing import Timing
 
 
 class Connections:
-    """Looks after one connection after the other."""
+    """Looks after one connection after the other. `knows_all_users`: whether all federations have been heard."""
 
     def __init__(
         self,
         *,
         objects: Objects,
+        knows_all_users: Callable[[], bool],
         reads: Reads,
         kube: Kube,
         clock: Clock,
@@ -30,6 +33,7 @@ class Connections:
         allow_endpoints: bool,
     ) -> None:
         self._objects = objects
+        self._knows_all_users = knows_all_users
         self._reads = reads
         self._kube = kube
         self._clock = clock
@@ -42,6 +46,9 @@ class Connections:
         connection = self._objects.connections.get(name)
         if connection is None:
             return None
+        held = CONNECTION_FINALIZER in connection.metadata.finalizers
+        if held and not self._objects.users_of(name) and not self._knows_all_users():
+            return self._timing.agreement
         connection = await self._hold(connection)
         if connection.metadata.deletion_timestamp and CONNECTION_FINALIZER not in connection.metadata.finalizers:
             return None

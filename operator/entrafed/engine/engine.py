@@ -116,6 +116,7 @@ class Engine:
         )
         self._connections = Connections(
             objects=self._objects,
+            knows_all_users=lambda: self._table.is_complete,
             reads=self._reads,
             kube=kube,
             clock=clock,

@@ -1,0 +1,133 @@
+"""What the operator costs: writes to Kubernetes as the API server counts them, writes to Azure as Azure does.
+
+Everything is looked at again every two seconds, so that what a second look costs is in every count.
+"""
+
+import asyncio
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from entrafed.api.metadata import RECONCILE_ANNOTATION
+from entrafed_lab.azure.seed import WEB_IDENTITY
+from manifests import Manifest, from_oidc, from_service_account
+from operator_world import ON_APPLICATION, ON_IDENTITY, Operator, StartOperator, World
+
+TIME_SCALE = 0.2
+SETTLED = 0.6  # seconds; what would still be written after Ready has been by then
+RESYNC = 10.0 * TIME_SCALE  # seconds
+TARGETS = {"app": ON_APPLICATION, "identity": ON_IDENTITY}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def operator(start_operator: StartOperator) -> Operator:
+    return await start_operator(time_scale=TIME_SCALE, resync_seconds=10, azure_rate_scale=100)
+
+
+@pytest_asyncio.fixture
+async def busy(world: World) -> World:
+    """A world whose connection is in use already: the first use is written to the connection too."""
+    await world.apply(world.federation(from_oidc(subject="first"), name="first"))
+    await world.until_ready("first")
+    await asyncio.sleep(SETTLED)
+    return world
+
+
+async def writes_of(world: World, before: int) -> int:
+    """What the operator has written to Kubernetes since, when it has come to rest."""
+    await asyncio.sleep(SETTLED)
+    return await world.operator_writes() - before
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+async def test_the_life_of_an_object_costs_two_writes_then_one_an_edit_then_one(busy: World, kind: str) -> None:
+    before, azure = await busy.operator_writes(), len(busy.azure.log.writes())
+    await busy.apply(busy.federation(from_oidc(subject="one"), from_service_account(), target=TARGETS[kind]))
+    await busy.until_ready()
+    created = await writes_of(busy, before)
+    created_in_azure = len(busy.azure.log.writes()) - azure
+
+    before, azure = await busy.operator_writes(), len(busy.azure.log.writes())
+    await busy.apply(busy.federation(from_oidc(subject="two"), from_service_account(), target=TARGETS[kind]))
+    await busy.until_ready()
+    edited = await writes_of(busy, before)
+    edited_in_azure = [record.operation for record in busy.azure.log.writes()[azure:]]
+
+    before, azure = await busy.operator_writes(), len(busy.azure.log.writes())
+    await busy.delete("web")
+    await busy.until_gone()
+    deleted = await writes_of(busy, before)
+    deleted_in_azure = len(busy.azure.log.writes()) - azure
+
+    assert (created, edited, deleted) == (2, 1, 1)
+    assert (created_in_azure, len(edited_in_azure), deleted_in_azure) == (2, 2, 2)
+
+
+async def test_labels_and_annotations_cost_nothing(busy: World) -> None:
+    before, azure = await busy.operator_writes(), len(busy.azure.log.writes())
+    await busy.label("first", team="payments")
+    await busy.annotate("first", note="hello")
+
+    assert await writes_of(busy, before) == 0
+    assert len(busy.azure.log.writes()) == azure
+
+
+async def test_a_wish_to_reconcile_is_answered_and_writes_nothing_to_azure(busy: World) -> None:
+    before, azure = await busy.operator_writes(), len(busy.azure.log)
+    await busy.annotate("first", **{RECONCILE_ANNOTATION: "now"})
+    await busy.until(lambda: busy.status("first").get("lastHandledReconcileAt") == "now", "handled")
+
+    assert await writes_of(busy, before) == 1
+    assert [record.operation for record in list(busy.azure.log)[azure:] if record.write] == []
+    assert "credentials.list" in [record.operation for record in list(busy.azure.log)[azure:]]
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+async def test_renaming_and_swapping_items_write_nothing_to_azure(busy: World, kind: str) -> None:
+    def with_items(**subjects: str) -> Manifest:
+        items = [from_oidc(subject=subject, name=name) for name, subject in subjects.items()]
+        return busy.federation(*items, target=TARGETS[kind])
+
+    await busy.apply(with_items(a="one", b="two"))
+    await busy.until_ready()
+    azure = len(busy.azure.log.writes())
+    await busy.apply(with_items(a="two", b="one"))
+    await busy.until_ready()
+    await busy.apply(with_items(a="two", renamed="one"))
+    await busy.until_ready()
+
+    assert [row["name"] for row in busy.status()["federatedCredentials"]] == ["a", "renamed"]
+    assert len(busy.azure.log.writes()) == azure
+
+
+async def test_a_restart_writes_nothing(busy: World, operator: Operator) -> None:
+    def one(number: int, **more: Any) -> Manifest:
+        item = from_oidc(subject=f"job-{number}")
+        return busy.federation(item, name=f"web-{number}", deletionPolicy="Retain", **more)  # gone at once, afterwards
+
+    many = [one(number) for number in range(15)] + [one(number, target=ON_IDENTITY) for number in range(15, 30)]
+    await busy.apply(*many)
+    await busy.until_ready(*(item["metadata"]["name"] for item in many))
+    await asyncio.sleep(SETTLED)
+    assert (len(busy.ours()), len(busy.ours(WEB_IDENTITY))) == (16, 15)
+
+    before, azure = await busy.operator_writes(), len(busy.azure.log.writes())
+    looks = len(busy.azure.log.named("credentials.list"))
+    operator.kill()
+    operator.start()
+    await operator.until_ready()
+    await busy.until(lambda: len(busy.azure.log.named("credentials.list")) >= looks + 4, "both targets looked at twice")
+
+    assert await writes_of(busy, before) == 0
+    assert len(busy.azure.log.writes()) == azure
+
+
+async def test_nothing_is_written_at_rest(busy: World) -> None:
+    before, azure = await busy.operator_writes(), len(busy.azure.log.writes())
+    looks = len(busy.azure.log.named("credentials.list"))
+    await asyncio.sleep(2 * RESYNC)
+
+    assert await busy.operator_writes() == before
+    assert len(busy.azure.log.writes()) == azure
+    assert len(busy.azure.log.named("credentials.list")) >= looks + 1

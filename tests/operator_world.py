@@ -1,0 +1,443 @@
+"""The operator as a process, on a real API server with exactly the chart's rights, in front of a simulated Azure.
+
+What its users do is done with kubectl; what they see is read with `kubectl get --watch`, every version of it.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+import trustme
+
+from entrafed.api.metadata import CONNECTIONS, FEDERATIONS, RECONCILE_ANNOTATION
+from entrafed_lab.azure import ServiceName, SimulatedAzure, default_seed
+from entrafed_lab.azure.objects import CredentialHolder
+from entrafed_lab.azure.seed import HOME_TENANT, OPERATOR_APP, READER_APP, WEB_IDENTITY
+from entrafed_lab.controlplane import Kubectl
+from kube_world import SYSTEM, Cluster
+from lab_fixtures import OPERATOR_SUBJECT, StartAzure
+from manifests import Manifest, federation
+
+PROGRAM = Path(sys.executable).with_name("entrafed")
+PATIENCE = 30.0  # seconds
+POLL = 0.02  # seconds
+LONGEST_LINE = 2**20  # bytes; one version of an object is one line of a watch
+WRITES = frozenset({"POST", "PUT", "PATCH", "APPLY", "DELETE"})
+
+ON_APPLICATION: Manifest = {"application": {"clientId": READER_APP}}
+ON_IDENTITY: Manifest = {"managedIdentity": {"resourceId": WEB_IDENTITY}}
+IDENTITIES = f"{WEB_IDENTITY.rpartition('/')[0]}/*"
+
+
+class Operator:
+    """`entrafed run`, which may be killed, ended and started again. What all its lives print is in one file."""
+
+    def __init__(self, cluster: Cluster, directory: Path, settings: dict[str, str]) -> None:
+        self._cluster = cluster
+        self.token_file = directory / "entra-token"
+        self.output_file = directory / "output"
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("ENTRAFED_", "AZURE_"))},
+            "ENTRAFED_KUBECONFIG": str(cluster.kubeconfig),
+            "ENTRAFED_ENTRA_TOKEN_FILE": str(self.token_file),
+            "ENTRAFED_ALLOW_ENDPOINTS": "true",
+            "ENTRAFED_LISTEN": "127.0.0.1:0",
+            "ENTRAFED_LOG_LEVEL": "debug",
+            **settings,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self._born_at = 0  # bytes of the output that earlier lives left
+
+    async def sign_in(self) -> None:
+        """A new token of the operator's service account, as kubelet projects it."""
+        token = await self._cluster.plane.kubectl(
+            "create", "token", "entrafed", "--namespace", SYSTEM, "--audience=api://AzureADTokenExchange"
+        )
+        self.token_file.write_text(token)
+
+    def start(self) -> None:
+        self.kill()
+        self.output_file.touch()
+        self._born_at = self.output_file.stat().st_size
+        with self.output_file.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
+                [PROGRAM, "run"], env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+
+    def kill(self) -> None:
+        """SIGKILL, if it runs."""
+        self._end(signal.SIGKILL)
+
+    async def end(self) -> tuple[int, float]:
+        """SIGTERM; the exit code, and the seconds that it took."""
+        started = time.monotonic()
+        return await asyncio.to_thread(self._end, signal.SIGTERM), time.monotonic() - started
+
+    async def until_ready(self) -> None:
+        await until(self._is_ready, "the operator ready")
+
+    async def metrics(self) -> str:
+        return (await self._ask("/metrics"))[1]
+
+    @property
+    def resident(self) -> float:
+        """Resident memory, in MiB."""
+        assert self._process
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) / 1024
+
+    @property
+    def output(self) -> str:
+        """All that it has written to stdout and stderr, in all its lives."""
+        return self.output_file.read_text()
+
+    @property
+    def _listen(self) -> str | None:
+        with self.output_file.open() as output:
+            output.seek(self._born_at)
+            lines = (json.loads(line) for line in output if line.endswith("}\n"))
+            return next((line["listen"] for line in lines if line["event"] == "started"), None)
+
+    async def _is_ready(self) -> bool:
+        assert self._process
+        assert self._process.poll() is None, self.output[self._born_at :]
+        return self._listen is not None and (await self._ask("/readyz"))[0] == 200
+
+    async def _ask(self, path: str) -> tuple[int, str]:
+        async with aiohttp.ClientSession() as session, session.get(f"http://{self._listen}{path}") as answer:
+            return answer.status, await answer.text()
+
+    def _end(self, number: signal.Signals) -> int:
+        if self._process is None:
+            return 0
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+        return self._process.wait(PATIENCE)
+
+
+StartOperator = Callable[..., Awaitable[Operator]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def start_operator(
+    cluster: Cluster, azure_ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[StartOperator]:
+    """`operator = await start_operator(time_scale=0.02)`: one for the tests of a module, gone after them.
+
+    It begins in a cluster without objects of our kinds, and trusts every simulated Azure.
+    """
+    directory = tmp_path_factory.mktemp("operator")
+    azure_ca.cert_pem.write_to_path(directory / "ca.pem")
+    started: list[Operator] = []
+
+    async def start(**settings: object) -> Operator:
+        given = {f"ENTRAFED_{name.upper()}": str(value) for name, value in settings.items()}
+        operator = Operator(cluster, directory, {"ENTRAFED_CA_BUNDLE": str(directory / "ca.pem"), **given})
+        started.append(operator)
+        await clear(cluster.plane.kubectl)
+        await operator.sign_in()
+        operator.start()
+        return operator
+
+    yield start
+    for operator in started:
+        operator.kill()
+
+
+async def clear(kubectl: Kubectl) -> None:
+    """Remove every object of our kinds, whoever is asked to clean up first."""
+    for plural in (FEDERATIONS, CONNECTIONS):
+        for item in (await kubectl.get(plural, "--all-namespaces"))["items"]:
+            await strip(kubectl, plural, item["metadata"])
+
+
+async def strip(kubectl: Kubectl, plural: str, metadata: dict[str, Any]) -> None:
+    """Delete an object without its finalizers being heard."""
+    scope = ["--namespace", metadata["namespace"]] if "namespace" in metadata else []
+    for command in (
+        ("delete", plural, metadata["name"], "--wait=false", "--ignore-not-found"),
+        ("patch", plural, metadata["name"], "--type=merge", '--patch={"metadata":{"finalizers":null}}'),
+    ):
+        with contextlib.suppress(Exception):  # it may be gone in between
+            await kubectl(*command, *scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One state of an object as a watch showed it. `held` are the subjects that Azure trusted at that moment."""
+
+    change: str
+    body: Manifest
+    held: frozenset[str]
+
+
+@dataclass
+class World:
+    """A namespace, a connection that allows it everything, and an Azure of its own; one operator for all worlds."""
+
+    cluster: Cluster
+    operator: Operator
+    azure: SimulatedAzure
+    namespace: str
+    versions: dict[str, list[Version]] = field(default_factory=dict)
+    own_writes: int = 0
+    """Requests of this test that change objects of our group."""
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _generations: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def kubectl(self) -> Kubectl:
+        return self.cluster.plane.kubectl
+
+    # What users do
+
+    def federation(self, *items: Manifest, name: str = "web", target: Manifest | None = None, **spec: Any) -> Manifest:
+        made = federation(
+            *items, name=name, target=target or ON_APPLICATION, connectionRef={"name": self.namespace}, **spec
+        )
+        made["metadata"]["namespace"] = self.namespace
+        return made
+
+    async def apply(self, *manifests: Manifest) -> None:
+        """`kubectl apply --server-side`: one request for each."""
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests})
+        applied = json.loads(
+            await self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", "-o", "json", stdin=text)
+        )
+        self.own_writes += len(manifests)
+        for item in applied.get("items", [applied]):
+            self._generations[item["metadata"]["name"]] = item["metadata"]["generation"]
+
+    async def connect(self, name: str | None = None, **endpoints: str) -> None:
+        """An EntraConnection to this world's Azure that allows the namespace everything."""
+        urls = {service: self.azure.url(ServiceName(service)) for service in ("login", "graph", "arm")}
+        await self.apply(
+            {
+                "apiVersion": "entrafed.io/v1beta1",
+                "kind": "EntraConnection",
+                "metadata": {"name": name or self.namespace},
+                "spec": {
+                    "tenantId": HOME_TENANT,
+                    "credential": {"workloadIdentity": {"clientId": OPERATOR_APP}},
+                    "endpoints": {**urls, **endpoints},
+                    "rules": [everything(self.namespace)],
+                },
+            }
+        )
+
+    async def annotate(self, name: str, **annotations: str) -> None:
+        await self.kubectl(
+            "annotate", FEDERATIONS, name, *self._there, "--overwrite", *(f"{k}={v}" for k, v in annotations.items())
+        )
+        self.own_writes += 1
+
+    async def label(self, name: str, **labels: str) -> None:
+        await self.kubectl(
+            "label", FEDERATIONS, name, *self._there, "--overwrite", *(f"{k}={v}" for k, v in labels.items())
+        )
+        self.own_writes += 1
+
+    async def delete(self, name: str) -> None:
+        """`kubectl delete --wait=false`."""
+        await self.kubectl("delete", FEDERATIONS, name, *self._there, "--wait=false")
+        self.own_writes += 1
+
+    async def second_pass(self, name: str) -> None:
+        """Have the operator look again now, and wait until it has."""
+        wish = f"wish-{time.monotonic_ns()}"
+        await self.annotate(name, **{RECONCILE_ANNOTATION: wish})
+        await self.until(lambda: self.status(name).get("lastHandledReconcileAt") == wish, f"a second pass of {name}")
+        await self.until_ready(name)
+
+    @property
+    def _there(self) -> tuple[str, str]:
+        return "--namespace", self.namespace
+
+    # What users see
+
+    def seen(self, name: str = "web") -> Manifest:
+        """The newest version of an object that the watch showed; empty before the first, and when it is gone."""
+        versions = self.versions.get(name)
+        return {} if not versions or versions[-1].change == "DELETED" else versions[-1].body
+
+    def status(self, name: str = "web") -> Manifest:
+        status: Manifest = self.seen(name).get("status", {})
+        return status
+
+    def condition(self, kind: str, name: str = "web") -> Manifest:
+        return next((c for c in self.status(name).get("conditions", ()) if c["type"] == kind), {})
+
+    def item(self, item: str, name: str = "web") -> Manifest:
+        """The row of one item in the status."""
+        return next((row for row in self.status(name).get("federatedCredentials", ()) if row["name"] == item), {})
+
+    def is_ready(self, name: str = "web") -> bool:
+        return self._is_observed(name) and self.condition("Ready", name).get("status") == "True"
+
+    def reason(self, name: str = "web") -> str:
+        """Why it is, or is not, ready; empty until the spec that was applied last has been observed."""
+        return str(self.condition("Ready", name).get("reason", "")) if self._is_observed(name) else ""
+
+    def _is_observed(self, name: str) -> bool:
+        seen = self.seen(name)
+        observed = seen.get("status", {}).get("observedGeneration")
+        return bool(seen) and observed == seen["metadata"]["generation"] >= self._generations.get(name, 0)
+
+    async def until(self, holds: Callable[[], object], wanted: str, within: float = PATIENCE) -> None:
+        """Wait for something that a change of an object, or time, makes hold."""
+        try:
+            async with asyncio.timeout(within):
+                while not holds():
+                    self._changed.clear()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._changed.wait(), POLL)
+        except TimeoutError:
+            states = {name: self.status(name).get("conditions", versions[-1].change)
+                      for name, versions in self.versions.items()}  # fmt: skip
+            raise AssertionError(f"not {wanted}: {json.dumps(states, indent=1)}") from None
+
+    async def until_ready(self, *names: str, within: float = PATIENCE) -> None:
+        for name in names or ("web",):
+            await self.until(lambda name=name: self.is_ready(name), f"{name} ready", within)  # type: ignore[misc]
+
+    async def until_reason(self, reason: str, name: str = "web", within: float = PATIENCE) -> None:
+        await self.until(lambda: self.reason(name) == reason, f"{name} {reason}", within)
+
+    async def until_gone(self, *names: str, within: float = PATIENCE) -> None:
+        for name in names or ("web",):
+            await self.until(lambda name=name: not self.seen(name), f"{name} gone", within)  # type: ignore[misc]
+
+    async def events(self) -> list[Manifest]:
+        found: list[Manifest] = (await self.kubectl.get("events", *self._there))["items"]
+        return found
+
+    async def operator_writes(self) -> int:
+        """Requests so far that changed objects of our group, as the API server counts them, less this test's own."""
+        counted = await self.kubectl("get", "--raw", "/metrics")
+        series = re.findall(r'^apiserver_request_total\{(.*group="entrafed.io".*)\} (\S+)$', counted, re.MULTILINE)
+        total = 0.0
+        for text, count in series:
+            labels = dict(re.findall(r'(\w+)="(.*?)"', text))
+            emptying_a_namespace = labels["verb"] == "DELETE" and labels["scope"] != "resource"  # its controller does
+            if labels["verb"] in WRITES and not emptying_a_namespace:
+                total += float(count)
+        return int(total) - self.own_writes
+
+    # What Azure holds
+
+    def holder(self, key: str = READER_APP) -> CredentialHolder:
+        return self.azure.world.holder(key)
+
+    def ours(self, key: str = READER_APP) -> dict[str, str | None]:
+        """The credentials with an operator's mark: name -> subject."""
+        return {c.name: c.subject for c in self.holder(key).credentials if c.name.startswith("mif-")}
+
+    def trusted(self) -> frozenset[str]:
+        """All subjects that an application or identity trusts now."""
+        holders = [*self.azure.world.applications.values(), *self.azure.world.identities.values()]
+        return frozenset(str(credential.subject) for holder in holders for credential in holder.credentials)
+
+    async def watch(self) -> None:
+        """`kubectl get --watch` until cancelled."""
+        process = await asyncio.create_subprocess_exec(
+            self.kubectl.program,
+            f"--kubeconfig={self.kubectl.kubeconfig}",
+            *("get", FEDERATIONS, *self._there, "--watch", "--output-watch-events", "--output=json"),
+            stdout=asyncio.subprocess.PIPE,
+            limit=LONGEST_LINE,
+        )
+        assert process.stdout
+        try:
+            while line := await process.stdout.readline():
+                self._note(json.loads(line))
+            raise AssertionError("the watch has ended")
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+    def _note(self, event: Manifest) -> None:
+        body = event["object"]
+        version = Version(event["type"], body, self.trusted())
+        self.versions.setdefault(body["metadata"]["name"], []).append(version)
+        self._changed.set()
+
+
+def everything(namespace: str) -> Manifest:
+    """A rule that allows a namespace all that these tests ask for."""
+    return {
+        "namespaces": {"names": [namespace]},
+        "targets": {"applications": [READER_APP], "managedIdentities": [IDENTITIES]},
+        "federatedCredentials": [
+            {"issuer": "cluster", "subjects": ["system:serviceaccount:{namespace}:*"]},
+            {"issuer": "https://issuer.example", "subjects": ["**"]},
+            {"managedIdentities": [IDENTITIES]},
+        ],
+    }
+
+
+NewWorld = Callable[..., Awaitable[World]]
+
+
+@pytest_asyncio.fixture
+async def new_world(
+    operator: Operator, cluster: Cluster, start_azure: StartAzure, namespace: str
+) -> AsyncIterator[NewWorld]:
+    """`world = await new_world(rates=...)`: the wishes are those of the simulated Azure. `operator` is the module's."""
+    made: list[World] = []
+    watching: list[asyncio.Task[None]] = []
+
+    async def make(**wishes: Any) -> World:
+        plane = cluster.plane
+        seed = default_seed().trusting_operator(issuer=plane.url, subject=OPERATOR_SUBJECT)
+        azure = await start_azure(**{"seed": seed, "trusted_issuer_cas": (plane.ca_path,), **wishes})
+        world = World(cluster, operator, azure, namespace)
+        made.append(world)
+        watching.append(asyncio.create_task(world.watch()))
+        await world.connect()
+        await operator.until_ready()
+        return world
+
+    yield make
+    for world in made:
+        world.azure.faults.clear()
+        await _leave(world)
+    for watch in watching:
+        watch.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
+
+
+async def _leave(world: World) -> None:
+    """Let the operator clean up while its Azure is there; what it cannot is taken out of its sight."""
+    await world.kubectl("delete", FEDERATIONS, "--all", "--namespace", world.namespace, "--wait=false")
+    with contextlib.suppress(AssertionError):
+        await world.until_gone(*world.versions, within=3)
+    for name in world.versions:
+        if world.seen(name):
+            await strip(world.kubectl, FEDERATIONS, world.seen(name)["metadata"])
+    await strip(world.kubectl, CONNECTIONS, {"name": world.namespace})
+
+
+@pytest_asyncio.fixture
+async def world(new_world: NewWorld) -> World:
+    """A world whose Azure has the default seed, no delays and no throttling."""
+    return await new_world()
+
+
+async def until(holds: Callable[[], Awaitable[bool]], wanted: str) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not await holds():  # noqa: ASYNC110 - another process sets no event here
+            await asyncio.sleep(POLL)
