@@ -1,13 +1,14 @@
-"""Times as the API server writes them: RFC 3339, UTC, whole seconds."""
+"""Times as the API server writes them: RFC 3339, UTC, whole seconds. It accepts others, from whoever edits a status."""
 
 from datetime import UTC, datetime
 
 
 def to_text(seconds: float) -> str:
     """`2026-01-31T12:00:00Z` for seconds since the epoch."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def to_seconds(text: str) -> float:
-    """Seconds since the epoch. Raises ValueError."""
-    return datetime.fromisoformat(text).timestamp()
+    """Seconds since the epoch; without a zone it is UTC. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
