@@ -16,6 +16,7 @@ from entrafed.api.federation import Federation
 from entrafed.azure import BudgetSettings, CallTiming, MicrosoftCloud
 from entrafed.domain.marks import cluster_mark
 from entrafed.engine.engine import Engine
+from entrafed.engine.ports import Clock
 from entrafed.engine.timing import Timing
 from entrafed.runtime.clock import SystemClock
 from entrafed.runtime.metrics import Metrics
@@ -87,6 +88,8 @@ class EngineWorld:
     budgets: BudgetSettings
     calls: CallTiming
     seed: int = 0
+    clock: Clock = field(default_factory=SystemClock)
+    gate: WriteGate = field(default_factory=WriteGate)
     engine: Engine | None = None
     metrics: Metrics = field(default_factory=lambda: Metrics(time.monotonic))
 
@@ -150,10 +153,10 @@ class EngineWorld:
     @asynccontextmanager
     async def operator(self) -> AsyncIterator[Engine]:
         """One life of the operator."""
-        clock, gate = SystemClock(), WriteGate()
+        gate = self.gate = WriteGate()
         cloud = MicrosoftCloud(
             token_file=self.token_file,
-            clock=clock,
+            clock=self.clock,
             may_write=gate.pass_through,
             seen=self.metrics.azure_request,
             log=structlog.stdlib.get_logger("test"),
@@ -165,7 +168,7 @@ class EngineWorld:
             engine = Engine(
                 azure=cloud,
                 kube=self.cluster,
-                clock=clock,
+                clock=self.clock,
                 measure=self.metrics,
                 timing=self.timing,
                 clusters=(CLUSTER,),
@@ -206,16 +209,23 @@ class EngineWorld:
 
 
 async def new_world(
-    azure: SimulatedAzure, token_file: Path, *, scale: float = SCALE, budgets: BudgetSettings | None = None
+    azure: SimulatedAzure,
+    token_file: Path,
+    *,
+    scale: float = SCALE,
+    budgets: BudgetSettings | None = None,
+    clock: Clock | None = None,
 ) -> EngineWorld:
     """A world with a namespace and a connection that allows everything."""
+    clock = clock or SystemClock()
     world = EngineWorld(
-        cluster=MemoryCluster(now=time.time),
+        cluster=MemoryCluster(now=clock.now),
         azure=azure,
         token_file=token_file,
         timing=Timing().scaled(scale),
         budgets=budgets or BudgetSettings(rate_scale=1000.0),
         calls=CallTiming(request_timeout=30.0 * scale),
+        clock=clock,
     )
     world.namespace()
     world.connect(EVERYTHING)

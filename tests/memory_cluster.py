@@ -111,6 +111,10 @@ class MemoryCluster:
         """Namespaces and names of the objects of a kind."""
         return [(key[1], key[2]) for key in self._bodies if key[0] == kind]
 
+    def bodies(self) -> list[Body]:
+        """Everything that is there, as JSON."""
+        return copy.deepcopy(list(self._bodies.values()))
+
     def connection(self, name: str) -> Connection:
         return parse_connection(self._bodies["EntraConnection", "", name])
 
