@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from entrafed.azure.budgets import Budget
@@ -24,6 +24,10 @@ class CallTiming:
     """How long before its end a token is renewed."""
     look: float = 10.0
     """How long a list of an identity's credentials counts as the look before a write that replaces."""
+
+    def scaled(self, factor: float) -> "CallTiming":
+        """All durations multiplied but that of tokens, which live as long in a laboratory."""
+        return replace(self, request_timeout=self.request_timeout * factor, look=self.look * factor)
 
 
 class Exchange:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import structlog
 
-from entrafed.azure import BudgetSettings, MicrosoftCloud
+from entrafed.azure import BudgetSettings, CallTiming, MicrosoftCloud
 from entrafed.domain.marks import cluster_mark
 from entrafed.engine.engine import Engine
 from entrafed.engine.timing import Timing
@@ -23,6 +23,7 @@ async def connect(settings: Settings, world: World) -> AsyncIterator[Engine]:
         may_write=world.gate.pass_through,
         seen=world.metrics.azure_request,
         log=structlog.stdlib.get_logger("entrafed.azure"),
+        timing=CallTiming().scaled(settings.time_scale),
         budgets=BudgetSettings(rate_scale=settings.azure_rate_scale),
         ca_file=settings.ca_bundle,
     )
