@@ -97,5 +97,5 @@ def write_manifests(folder: Path, endpoints: Mapping[str, str]) -> None:
     """Write all into `folder`; `endpoints` are those of azure.json."""
     private_folder(folder)
     (folder / "connection.yaml").write_text(_CONNECTION.substitute(endpoints))
-    (folder / "workloads.yaml").write_text(_WORKLOADS)
+    (folder / "accounts.yaml").write_text(_WORKLOADS)
     (folder / "federation.yaml").write_text(_FEDERATION)

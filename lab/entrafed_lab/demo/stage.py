@@ -78,7 +78,7 @@ class Stage:
                 if waited > self.within:
                     raise NotSeen(f"{check}, within {self.within:g} s. Seen instead: {not_yet}") from None
                 if waited > SAID_AFTER:
-                    self.report.doing(f"     {waiting}, {waited:.0f} s so far ({not_yet})")
+                    self.report.doing(f"{waiting}, {waited:.0f} s so far ({not_yet})")
             await asyncio.sleep(POLL)
 
     def sum_up(self, failure: str | None) -> bool:

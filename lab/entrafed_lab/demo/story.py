@@ -66,7 +66,7 @@ class Story:
     async def federate(self) -> Mapping[str, Any]:
         """The federation, with its status."""
         await self.stage.begin(Step.FEDERATION)
-        await self.user.apply("workloads.yaml")
+        await self.user.apply("accounts.yaml")
         self.stage.output((self.files.manifests / "federation.yaml").read_text())
         await self.user.apply("federation.yaml")
         federation = await self.stage.until(
