@@ -124,6 +124,7 @@ class Attendant:
         if self._table.put(admission.parent, admission.ask) or look_again:
             if look_again:
                 self._settler.look_again(admission.parent)
+                self._table.forget_finding(uid)
             self._queue.add(admission.parent)
         if before is not None and before != admission.parent:
             self._queue.add(before)

@@ -75,6 +75,10 @@ class Table:
         self._findings[ask.uid] = finding
         return True
 
+    def forget_finding(self, uid: str) -> None:
+        """What was found does not answer somebody who asks how things stand now."""
+        self._findings.pop(uid, None)
+
     def finding_of(self, uid: str) -> Finding | None:
         return self._findings.get(uid)
 
