@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from entrafed.api.conditions import Condition, ConditionStatus, ConditionType
-from entrafed.api.federation import Federation, Target
+from entrafed.api.federation import DeletionPolicy, Federation, Target
 from entrafed.api.reasons import Reason
 from entrafed.api.status import (
+    MAX_ITEMS,
     CredentialItemStatus,
     CredentialStatus,
     FederationStatus,
@@ -18,7 +19,7 @@ from entrafed.api.status import (
     Summary,
     TargetStatus,
 )
-from entrafed.domain.credentials import ObservedCredential, ParentKind
+from entrafed.domain.credentials import ObservedCredential, Pair, ParentKind, Trust
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import Finding, Knowledge, Left, Outcome
 from entrafed.domain.targets import ResolvedTarget
@@ -43,7 +44,7 @@ class _Item:
     name: str
     credentials: tuple[CredentialStatus, ...]
     problem: Problem | None
-    denied_since: float | None = None
+    denied_since: str | None = None
 
 
 def summarise(federation: Federation, knowledge: Knowledge, now: float) -> FederationStatus:
@@ -82,18 +83,19 @@ def summarise(federation: Federation, knowledge: Knowledge, now: float) -> Feder
 
 
 def _items(federation: Federation, knowledge: Knowledge) -> list[_Item]:
+    """Those of the spec, then those that left it, as far as a status has room: more were never made by us."""
     recorded = {item.name: item for item in federation.status.federated_credentials}
     left = _left_by_item(knowledge.finding, recorded)
     leaving = federation.metadata.deletion_timestamp is not None
     rows = [
-        _asked(outcome, knowledge, recorded.get(outcome.name), left.pop(outcome.name, ()))
+        _asked(outcome, knowledge, recorded, left.pop(outcome.name, ()))
         for outcome in (() if leaving else knowledge.outcomes)
     ]
     if _looked(knowledge):
-        rows += [_removed(name, remains) for name, remains in left.items()]
+        rows += [_removed(name, remains, recorded.get(name)) for name, remains in left.items()]
     else:
         rows += _unknown(recorded.values(), frozenset(row.name for row in rows))
-    return rows
+    return rows[:MAX_ITEMS]
 
 
 def _looked(knowledge: Knowledge) -> bool:
@@ -111,35 +113,51 @@ def _left_by_item(finding: Finding | None, recorded: Mapping[str, CredentialItem
 
 
 def _asked(
-    outcome: Outcome, knowledge: Knowledge, recorded: CredentialItemStatus | None, left: tuple[Left, ...]
+    outcome: Outcome, knowledge: Knowledge, recorded: Mapping[str, CredentialItemStatus], left: tuple[Left, ...]
 ) -> _Item:
     """A row for an item of the spec."""
+    before = recorded[outcome.name].credentials if outcome.name in recorded else ()
     remains = tuple(_credential(one.credential, Origin.OPERATOR) for one in left)
+    denied_since = None if outcome.denied_since is None else to_text(outcome.denied_since)
     if not _looked(knowledge):
         problem = (
             outcome.problem or knowledge.problem or (knowledge.finding and knowledge.finding.problem) or IN_PROGRESS
         )
-        return _Item(outcome.name, recorded.credentials if recorded else (), problem, outcome.denied_since)
+        return _Item(outcome.name, before, problem, denied_since)
     if outcome.trust is None or outcome.problem is not None:
-        return _Item(outcome.name, remains, outcome.problem or IN_PROGRESS, outcome.denied_since)
+        return _Item(outcome.name, remains, outcome.problem or IN_PROGRESS, denied_since)
     standing = knowledge.finding.standings.get(outcome.trust) if knowledge.finding else None
     if standing is None:
-        return _Item(outcome.name, recorded.credentials if recorded else (), IN_PROGRESS)
-    stands = (_credential(standing.credential, standing.origin),) if standing.credential else ()
+        return _Item(outcome.name, before, IN_PROGRESS)
+    if standing.problem is not None and standing.problem.reason is Reason.DRIFTED:
+        stands = _written(outcome.trust, recorded.values())  # forgotten, it would count as never written, and be made
+    else:
+        stands = (_credential(standing.credential, standing.origin),) if standing.credential else ()
     blocked = next((one.problem for one in left if one.problem), BEING_REMOVED if left else None)
-    return _Item(outcome.name, _without_doubles((*stands, *remains)), standing.problem or blocked)
+    return _Item(outcome.name, (*stands, *remains), standing.problem or blocked)
 
 
-def _removed(name: str, left: tuple[Left, ...]) -> _Item:
-    """A row for what the spec does not have any more."""
+def _written(trust: Trust, recorded: Iterable[CredentialItemStatus]) -> tuple[CredentialStatus, ...]:
+    """What we wrote for a trust, for whichever item."""
+    return tuple(
+        c
+        for item in recorded
+        for c in item.credentials
+        if c.origin is Origin.OPERATOR and Trust(Pair(c.issuer, c.subject), c.audience) == trust
+    )
+
+
+def _removed(name: str, left: tuple[Left, ...], recorded: CredentialItemStatus | None) -> _Item:
+    """A row for what the spec does not have any more. Since when it was denied stays known: it may be renamed only."""
     problem = next((one.problem for one in left if one.problem), BEING_REMOVED)
-    return _Item(name, tuple(_credential(one.credential, Origin.OPERATOR) for one in left), problem)
+    credentials = tuple(_credential(one.credential, Origin.OPERATOR) for one in left)
+    return _Item(name, credentials, problem, recorded.denied_since if recorded else None)
 
 
 def _unknown(recorded: Iterable[CredentialItemStatus], shown: frozenset[str]) -> list[_Item]:
     """Rows for recorded items that the spec does not have any more, while nobody has looked whether they are gone."""
     return [
-        _Item(item.name, ours, BEING_REMOVED)
+        _Item(item.name, ours, BEING_REMOVED, item.denied_since)
         for item in recorded
         if item.name not in shown and (ours := tuple(c for c in item.credentials if c.origin is Origin.OPERATOR))
     ]
@@ -155,7 +173,8 @@ def _credential(observed: ObservedCredential, origin: Origin) -> CredentialStatu
     )
 
 
-def _without_doubles(credentials: tuple[CredentialStatus, ...]) -> tuple[CredentialStatus, ...]:
+def _sorted(credentials: tuple[CredentialStatus, ...]) -> tuple[CredentialStatus, ...]:
+    """In the order of their names, each once: the first counts."""
     by_name = {c.credential_name: c for c in reversed(credentials)}
     return tuple(by_name[name] for name in sorted(by_name))
 
@@ -167,8 +186,8 @@ def _row(item: _Item) -> CredentialItemStatus:
         state=_state(problem),
         reason=problem.reason if problem else Reason.SYNCED,
         message=problem.message if problem else "Azure holds exactly what is asked for",
-        denied_since=None if item.denied_since is None else to_text(item.denied_since),
-        credentials=item.credentials,
+        denied_since=item.denied_since,
+        credentials=_sorted(item.credentials),
     )
 
 
@@ -176,13 +195,13 @@ def _state(problem: Problem | None) -> ItemState:
     if problem is None:
         return ItemState.SYNCED
     if problem.kind is ProblemKind.CONFLICT:
-        return ItemState.CONFLICT
+        return _STATES.get(problem.reason, ItemState.CONFLICT)
     return _STATES.get(problem.reason, ItemState.FAILED if problem.stalled else ItemState.PENDING)
 
 
 def _whole_problem(federation: Federation, knowledge: Knowledge) -> Problem | None:
     if federation.metadata.deletion_timestamp is not None:
-        return _deletion(knowledge)
+        return _deletion(federation, knowledge)
     if knowledge.problem is not None:
         return knowledge.problem
     if knowledge.finding is None:
@@ -190,7 +209,7 @@ def _whole_problem(federation: Federation, knowledge: Knowledge) -> Problem | No
     return knowledge.finding.problem
 
 
-def _deletion(knowledge: Knowledge) -> Problem:
+def _deletion(federation: Federation, knowledge: Knowledge) -> Problem:
     """What keeps a deleted object: never nothing, or it would be gone."""
     finding = knowledge.finding
     problem = knowledge.problem or (finding.problem if finding else None)
@@ -201,12 +220,10 @@ def _deletion(knowledge: Knowledge) -> Problem:
         problem = replace(failed[0].problem, message=f"{names}: {failed[0].problem.message}")
     if problem is None:
         return DELETING
-    advice = "set `deletionPolicy: Retain` to let the object go without removing what it made"
-    return replace(
-        problem,
-        reason=Reason.DELETION_BLOCKED,
-        message=f"cannot clean up ({problem.reason}): {problem.message}; {advice}",
-    )
+    message = f"cannot clean up ({problem.reason}): {problem.message}"
+    if federation.spec.deletion_policy is DeletionPolicy.DELETE:  # what is denied is removed under either
+        message += "; set `deletionPolicy: Retain` to let the object go without removing what it made"
+    return replace(problem, reason=Reason.DELETION_BLOCKED, message=message)
 
 
 def _worst(items: list[_Item]) -> Problem | None:
@@ -269,11 +286,14 @@ class _Conditions:
 def _permission(conditions: _Conditions, federation: Federation, knowledge: Knowledge, items: list[_Item]) -> None:
     connection = federation.spec.connection_ref.name
     refused = [item.name for item in items if item.problem and _state(item.problem) is ItemState.DENIED]
+    unjudged = next((i.problem for i in items if i.problem and i.problem.reason is Reason.ISSUER_UNKNOWN), None)
     if knowledge.problem is not None and knowledge.problem.reason is Reason.NOT_PERMITTED:
         conditions.set(ConditionType.PERMITTED, ConditionStatus.FALSE, Reason.NOT_PERMITTED, knowledge.problem.message)
     elif refused:
         message = f"no rule of EntraConnection {connection} allows: {', '.join(sorted(refused))}"
         conditions.set(ConditionType.PERMITTED, ConditionStatus.FALSE, Reason.NOT_PERMITTED, message)
+    elif unjudged is not None:
+        conditions.set(ConditionType.PERMITTED, ConditionStatus.UNKNOWN, unjudged.reason, unjudged.message)
     elif knowledge.may_show_target:
         message = f"the rules of EntraConnection {connection} allow all that is asked for"
         conditions.set(ConditionType.PERMITTED, ConditionStatus.TRUE, Reason.PERMITTED, message)
