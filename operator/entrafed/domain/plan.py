@@ -153,8 +153,12 @@ def _ours(there: tuple[ObservedCredential, ...], asking: list[Ask], clusters: tu
 
 
 def _holders(there: tuple[ObservedCredential, ...], asking: list[Ask], draft: _Draft) -> dict[Trust, Ask]:
-    """One trust per pair: of two audiences the one that stands holds, else the older ask's; the other is a conflict."""
+    """One trust per pair: of two audiences the one that stands holds, else the older ask's; the other is a conflict.
+
+    Also one that is only kept holds its pair: who cannot be asked now is not overruled.
+    """
     standing = {c.pair: c.audiences for c in there if c.pair}
+    kept = _kept(asking)
     by_pair: dict[Pair, dict[Trust, Ask]] = {}
     for ask in asking:
         if ask.stance is Stance.RECONCILE:
@@ -163,10 +167,22 @@ def _holders(there: tuple[ObservedCredential, ...], asking: list[Ask], draft: _D
                     by_pair.setdefault(trust.pair, {}).setdefault(trust, ask)
     chosen: dict[Trust, Ask] = {}
     for pair, trusts in by_pair.items():
-        holder = next((t for t in trusts if standing.get(pair) == (t.audience,)), next(iter(trusts)))
-        chosen[holder] = trusts[holder]
+        candidates = [*(t for t in kept if t.pair == pair), *trusts]
+        holder = next((t for t in candidates if standing.get(pair) == (t.audience,)), candidates[0])
+        if holder in trusts:
+            chosen[holder] = trusts[holder]
         draft.verdicts.update({t: Verdict(Reason.AUDIENCE_CONFLICT) for t in trusts if t != holder})
     return chosen
+
+
+def _kept(asking: list[Ask]) -> list[Trust]:
+    """Trusts that were written, and are neither written nor removed for now."""
+    return [
+        record.trust
+        for ask in asking
+        for record in ask.records
+        if (ask.stance is Stance.KEEP or record.trust.pair in ask.kept) and record.trust.pair in ask.holds
+    ]
 
 
 def _place(trust: Trust, ask: Ask, there: tuple[ObservedCredential, ...], cluster: str, draft: _Draft) -> str:

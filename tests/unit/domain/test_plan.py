@@ -129,6 +129,16 @@ def test_of_two_audiences_for_one_pair_the_one_that_stands_holds() -> None:
     assert result.verdicts[trust("a", "api://new")].reason is Reason.AUDIENCE_CONFLICT
 
 
+def test_the_audience_of_an_object_that_is_only_kept_is_not_overruled_by_another() -> None:
+    name = named("old", A)
+    kept = replace(ask("old", stance=Stance.KEEP), records=(Record("item", name, A),))
+    other = ask("young", trust("a", "api://new"), since=1)
+    for there in ([standing(name, A)], [standing(name, trust("a", "api://drifted"))], []):
+        result = planned(there, kept, other)
+        assert result.steps == ()
+        assert result.verdicts[trust("a", "api://new")].reason is Reason.AUDIENCE_CONFLICT
+
+
 def test_a_shared_pair_is_one_credential_and_goes_with_the_last() -> None:
     there = [standing(named("one", A), A)]
     leaving = ask("one", stance=Stance.LEAVE)
