@@ -190,7 +190,10 @@ class Settler:
         return plan(lane.view(), asks, clusters=self._clusters, may_remove=self._table.is_complete, stuck=stuck)
 
     def _unlisted(self, parent: Parent, lane: Lane, run: Run, unseen: dict[SignIn | None, Problem]) -> Delete | None:
-        """A recorded credential of an object that leaves, and that the list lacks: one list alone proves nothing."""
+        """A recorded credential of an object that leaves, and that the list lacks: one list alone proves nothing.
+
+        A status may have been written by hand: only what carries a mark of ours is ever removed.
+        """
         if not self._table.is_complete:
             return None
         asks = self._table.asks_of(parent)
@@ -201,7 +204,9 @@ class Settler:
                 continue
             for record in ask.records:
                 known = listed | lane.deleted | run.failed.keys()
-                if record.name not in known and record.trust.pair not in held:
+                mark = read_mark(record.name)
+                is_ours = mark is not None and mark.cluster in self._clusters
+                if is_ours and record.name not in known and record.trust.pair not in held:
                     return Delete(record.name)
         return None
 
