@@ -8,7 +8,8 @@ from pathlib import Path
 import structlog
 
 from entrafed.api.connection import CloudName
-from entrafed.api.federation import ApplicationTarget, ManagedIdentityRef, Target
+from entrafed.api.federation import ApplicationTarget, Target
+from entrafed.api.sources import ManagedIdentityRef
 from entrafed.azure import BudgetSettings, CallTiming, MicrosoftCloud
 from entrafed.azure.clock import Clock
 from entrafed.domain.connections import SignIn

@@ -1,13 +1,14 @@
 """Our kinds on the shared API server, as the models are now, and kubectl as their users have it."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from entrafed.api.crd import as_yaml, definitions
-from entrafed_lab.controlplane import ControlPlane, Kubectl
+from entrafed_lab.controlplane import ControlPlane, Kubectl, KubectlError
 from manifests import NAMESPACE, Manifest
 
 
@@ -35,3 +36,20 @@ async def apply(user: Kubectl, manifest: Manifest, *flags: str) -> Manifest:
         await user("apply", "-f", "-", "-o", "json", *flags, stdin=json.dumps(manifest))
     )
     return applied
+
+
+_COMPLAINT = re.compile(
+    r"(?:^\* |is invalid: )(?P<where>[a-zA-Z]+(?:\.[a-zA-Z]+|\[\d+\])*): (?P<what>.*)$", re.MULTILINE
+)
+
+
+def complaints(error: KubectlError) -> list[tuple[str, str]]:
+    """Where and what, for each complaint of the API server that kubectl shows."""
+    return [(found["where"], found["what"]) for found in _COMPLAINT.finditer(str(error.detail))]
+
+
+async def refused(user: Kubectl, manifest: Manifest) -> list[tuple[str, str]]:
+    """What the API server says to a manifest that it does not take, and where."""
+    with pytest.raises(KubectlError) as error:
+        await apply(user, manifest)
+    return complaints(error.value)

@@ -19,8 +19,9 @@ from cloud_world import (
     new_credential,
     sign_in_to,
 )
-from entrafed.api.federation import ApplicationTarget, ManagedIdentityRef, Target
+from entrafed.api.federation import ApplicationTarget, Target
 from entrafed.api.reasons import Reason
+from entrafed.api.sources import ManagedIdentityRef
 from entrafed.azure import MicrosoftCloud
 from entrafed.domain.credentials import ObservedCredential, Parent, ParentKind
 from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, ProblemKind

@@ -17,7 +17,7 @@ _ENTRA_HOSTS = (
     r"|sts\.(windows\.net|chinacloudapi\.cn|microsoftonline\.(com|us|de))"
 )
 
-_GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 NO_BLANKS_AROUND = Form(
     "self != '' && self == self.trim()",
@@ -31,21 +31,22 @@ HTTPS = like(
 )
 
 
-def not_entra(instead: str) -> Form:
-    """No issuer of Entra's own tokens; `instead` is the field for those."""
-    return unlike(
-        rf"(?is)\s*https://({_ENTRA_HOSTS})\.?(:[0-9]+)?(/.*)?",
-        f"may not be an issuer of Entra: for tokens of a managed identity use `{instead}`",
-    )
+ENTRA_ISSUER = rf"(?is)\s*https://({_ENTRA_HOSTS})\.?(:[0-9]+)?(/.*)?"
+"""A regular expression: every address that could be taken for an issuer of Entra's own tokens."""
+NOT_ENTRA = unlike(
+    ENTRA_ISSUER,
+    "may not be an issuer of Entra: for tokens of a managed identity use `managedIdentity`, for those of a service"
+    " connection `azureDevOps`",
+)
 
 
-Guid = Annotated[str, Field(max_length=36), like(_GUID, "must be a GUID, like `11111111-2222-3333-4444-555555555555`")]
+Guid = Annotated[str, Field(max_length=36), like(GUID, "must be a GUID, like `11111111-2222-3333-4444-555555555555`")]
 
 ManagedIdentityId = Annotated[
     str,
     Field(max_length=512),
     like(
-        rf"(?i)/subscriptions/{_GUID}/resourceGroups/[^/?#%\\\s]{{1,90}}"
+        rf"(?i)/subscriptions/{GUID}/resourceGroups/[^/?#%\\\s]{{1,90}}"
         r"/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[a-z0-9][a-z0-9_-]{2,127}",
         "must be the resource id of a user-assigned managed identity, like `/subscriptions/<id>/resourceGroups/<name>"
         "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>`",
@@ -70,7 +71,7 @@ DnsSubdomain = Annotated[
     ),
 ]
 
-Issuer = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, NO_WILDCARD, HTTPS, not_entra("managedIdentity")]
+Issuer = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, NO_WILDCARD, HTTPS, NOT_ENTRA]
 Subject = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, NO_WILDCARD]
 Audience = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, NO_WILDCARD]
 Endpoint = Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic.dataclasses import dataclass
 
-from entrafed.api.formats import MAX_VALUE, NO_BLANKS_AROUND, DnsLabel, Guid, not_entra
+from entrafed.api.formats import ENTRA_ISSUER, MAX_VALUE, NO_BLANKS_AROUND, DnsLabel, Guid
 from entrafed.api.schema import ATOMIC_LIST, SET, Form, Must, at_least_one_of, camel_case, exactly_one_of, like
 
 OWN_CLUSTER = "cluster"
@@ -119,7 +119,6 @@ IssuerMatch = Annotated[
         rf"{OWN_CLUSTER}|https://[^\s/?#@*]+(/[^\s?#*]*)?",
         "must be `cluster`, for service accounts of this cluster, or an address that begins with `https://`",
     ),
-    not_entra("managedIdentities"),
 ]
 
 SubjectPattern = Annotated[
@@ -143,6 +142,12 @@ SubjectPattern = Annotated[
         Must(
             "has(self.issuer) == has(self.subjects)",
             "must have `subjects` with `issuer`, and may not have them without",
+        ),
+        Must(
+            f"!has(self.issuer) || !self.issuer.matches(r'{ENTRA_ISSUER}')"
+            " || (has(self.subjects) && self.subjects.all(subject, subject.startsWith('/eid1/')))",
+            "may have an `issuer` of Entra only with `subjects` that begin with `/eid1/`, those of Azure DevOps: for"
+            " managed identities use `managedIdentities`",
         ),
     ),
 )

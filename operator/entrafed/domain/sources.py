@@ -2,7 +2,20 @@
 
 from dataclasses import dataclass
 
-from entrafed.api.federation import GITHUB_ISSUER, FederatedCredential, GitHubActions
+from entrafed.api.federation import FederatedCredential, Source
+from entrafed.api.pairs import DEV_OPS_ISSUER, GITHUB_ISSUER, GITLAB_ISSUER, GOOGLE_ISSUER, TERRAFORM_ISSUER
+from entrafed.api.pipelines import (
+    CONTEXT,
+    REPO,
+    AzureDevOps,
+    DevOpsIssuer,
+    EntraIssuer,
+    GitHubActions,
+    GitLab,
+    SubjectClaim,
+    TerraformCloud,
+)
+from entrafed.api.sources import Aws, Google, ManagedIdentityRef, Oidc, ServiceAccountRef, Spiffe
 from entrafed.domain.clouds import Cloud
 from entrafed.domain.credentials import Pair, Trust
 
@@ -20,43 +33,126 @@ class Known:
 
 
 def trust_of(item: FederatedCredential, known: Known) -> Trust:
-    """The trust that an item asks for.
+    """The one trust that an item asks for. Raises ValueError when it asks for several, and as `trusts_of`."""
+    trusts = trusts_of(item, known)
+    if len(trusts) != 1:
+        raise ValueError(f"federatedCredentials[{item.name}]: asks for {len(trusts)} credentials, not one")
+    return trusts[0]
 
-    Raises ValueError when the item has no source, or names an identity whose principal id is not known.
+
+def trusts_of(item: FederatedCredential, known: Known) -> tuple[Trust, ...]:
+    """The trusts that an item asks for, at least one.
+
+    Raises ValueError when the item names an identity whose principal id is not known.
     """
-    return Trust(_pair_of(item, known), item.audience or known.cloud.exchange_audience)
+    audience = item.audience or known.cloud.exchange_audience
+    return tuple(Trust(pair, audience) for pair in _pairs(item.source, known))
 
 
-def _pair_of(item: FederatedCredential, known: Known) -> Pair:
-    if item.managed_identity:
-        if known.principal_id is None:
-            raise ValueError(
-                f"federatedCredentials[{item.name}]: the principal id of the managed identity is not known"
-            )
-        return Pair(known.cloud.entra_issuer(known.tenant_id), known.principal_id)
-    if item.service_account:
-        return Pair(known.cluster_issuer, f"system:serviceaccount:{known.namespace}:{item.service_account.name}")
-    if item.github_actions:
-        return Pair(GITHUB_ISSUER, github_subject(item.github_actions))
-    if item.oidc:
-        return Pair(item.oidc.issuer, item.oidc.subject)
-    sources = "`managedIdentity`, `serviceAccount`, `githubActions`, `oidc`"
-    raise ValueError(f"federatedCredentials[{item.name}]: must have one of {sources}")
+def _pairs(source: Source, known: Known) -> tuple[Pair, ...]:
+    pairs: tuple[Pair, ...]
+    match source:
+        case ManagedIdentityRef():
+            pairs = (_managed_identity(known),)
+        case ServiceAccountRef(name=name):
+            pairs = (Pair(known.cluster_issuer, f"system:serviceaccount:{known.namespace}:{name}"),)
+        case GitHubActions():
+            pairs = (Pair(_github_issuer(source), _github_subject(source)),)
+        case GitLab():
+            pairs = (_gitlab(source),)
+        case TerraformCloud():
+            pairs = _terraform_cloud(source)
+        case AzureDevOps():
+            pairs = (_azure_devops(source, known),)
+        case Google():
+            pairs = (Pair(GOOGLE_ISSUER, source.service_account_unique_id),)
+        case Aws():
+            pairs = (Pair(source.issuer, source.role_arn),)
+        case Spiffe():
+            pairs = (Pair(source.issuer, source.id),)
+        case Oidc():
+            pairs = (Pair(source.issuer, source.subject),)
+    return pairs
 
 
-def github_subject(source: GitHubActions) -> str:
-    """The `sub` claim of a job's token. Source: https://docs.github.com/actions/reference/security/oidc
+def _managed_identity(known: Known) -> Pair:
+    if known.principal_id is None:
+        raise ValueError("the principal id of the managed identity is not known")
+    return Pair(known.cloud.entra_issuer(known.tenant_id), known.principal_id)
 
-    GitHub sends a colon in an environment's name as %3A. Raises ValueError when the source is not narrowed.
+
+def _github_issuer(source: GitHubActions) -> str:
+    """Source: https://docs.github.com/enterprise-cloud@latest/actions/reference/security/oidc, and on a server
+    https://docs.github.com/enterprise-server@latest/actions/reference/security/oidc"""
+    path = "" if source.enterprise is None else f"/{source.enterprise}"
+    if source.host is None:
+        return GITHUB_ISSUER + path
+    if source.host.endswith(".ghe.com"):
+        return f"https://token.actions.{source.host}{path}"
+    return f"https://{source.host}/_services/token"
+
+
+def _github_subject(source: GitHubActions) -> str:
+    """The `sub` claim of a job's token: claims in the order that the owner chose, every colon within a value as %3A.
+
+    Source: https://docs.github.com/actions/reference/security/oidc
     """
+    claims = source.subject_claims or (SubjectClaim(claim=REPO), SubjectClaim(claim=CONTEXT))
+    return ":".join(_github_claim(source, claim) for claim in claims)
+
+
+def _github_claim(source: GitHubActions, claim: SubjectClaim) -> str:
+    if claim.claim == REPO:
+        return f"repo:{_github_repository(source)}"
+    if claim.claim == CONTEXT:
+        return _github_context(source)
+    return f"{claim.claim}:{_escaped(claim.value)}"
+
+
+def _github_repository(source: GitHubActions) -> str:
+    """Owner and name, with their ids in the immutable form."""
+    if source.repository is None or source.owner_id is None:
+        return source.repository or ""
+    owner, name = source.repository.split("/")
+    return f"{owner}@{source.owner_id}/{name}@{source.repository_id}"
+
+
+def _github_context(source: GitHubActions) -> str:
     if source.environment is not None:
-        narrowed = f"environment:{source.environment.replace(':', '%3A')}"
-    elif source.branch is not None:
-        narrowed = f"ref:refs/heads/{source.branch}"
-    elif source.tag is not None:
-        narrowed = f"ref:refs/tags/{source.tag}"
-    elif source.pull_request is not None:
-        narrowed = "pull_request"
-    else:
-        raise ValueError("githubActions: must have one of `environment`, `branch`, `tag`, `pullRequest`")
-    return f"repo:{source.repository}:{narrowed}"
+        return f"environment:{_escaped(source.environment)}"
+    if source.branch is not None:
+        return f"ref:refs/heads/{source.branch}"
+    if source.tag is not None:
+        return f"ref:refs/tags/{source.tag}"
+    return "pull_request"
+
+
+def _escaped(value: str | None) -> str:
+    return (value or "").replace(":", "%3A")
+
+
+def _gitlab(source: GitLab) -> Pair:
+    """Source: https://docs.gitlab.com/ci/secrets/id_token_authentication/"""
+    project = f"project_path:{source.project}" if source.project is not None else f"project_id:{source.project_id}"
+    ref = f"branch:ref:{source.branch}" if source.branch is not None else f"tag:ref:{source.tag}"
+    return Pair(source.url or GITLAB_ISSUER, f"{project}:ref_type:{ref}")
+
+
+def _terraform_cloud(source: TerraformCloud) -> tuple[Pair, ...]:
+    """Plan and apply have a subject each.
+
+    Source: https://developer.hashicorp.com/terraform/cloud-docs/workspaces/dynamic-provider-credentials/azure-configuration
+    """
+    issuer = TERRAFORM_ISSUER if source.host is None else f"https://{source.host}"
+    workspace = f"organization:{source.organization}:project:{source.project}:workspace:{source.workspace}"
+    return tuple(Pair(issuer, f"{workspace}:run_phase:{phase}") for phase in ("plan", "apply"))
+
+
+def _azure_devops(source: AzureDevOps, known: Known) -> Pair:
+    """Source: https://learn.microsoft.com/azure/devops/pipelines/release/configure-workload-identity"""
+    match source.issuer:
+        case EntraIssuer(subject=subject):
+            return Pair(known.cloud.entra_issuer(known.tenant_id), subject)
+        case DevOpsIssuer() as own:
+            subject = f"sc://{own.organization}/{own.project}/{own.service_connection}"
+            return Pair(f"{DEV_OPS_ISSUER}/{own.organization_id.lower()}", subject)

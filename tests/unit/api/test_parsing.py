@@ -81,7 +81,8 @@ def test_what_a_newer_operator_wrote_is_passed_over() -> None:
             federation(from_oidc("https://sts.windows.net/x/")),
             (
                 "spec.federatedCredentials[0].oidc.issuer: may not be an issuer of Entra:"
-                " for tokens of a managed identity use `managedIdentity`"
+                " for tokens of a managed identity use `managedIdentity`, for those of a service connection"
+                " `azureDevOps`"
             ),
         ),
         (

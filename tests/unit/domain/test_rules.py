@@ -14,9 +14,6 @@ from entrafed.api.connection import CloudName, parse_connection
 from entrafed.api.federation import (
     ApplicationTarget,
     FederatedCredential,
-    ManagedIdentityRef,
-    Oidc,
-    ServiceAccountRef,
     Target,
     parse_federation,
 )
@@ -29,6 +26,7 @@ from entrafed.api.rules import (
     SelectorOperator,
     TargetMatch,
 )
+from entrafed.api.sources import ManagedIdentityRef, Oidc, ServiceAccountRef
 from entrafed.domain.clouds import CLOUDS
 from entrafed.domain.credentials import Pair, Parent, ParentKind, resource_key
 from entrafed.domain.rules import Namespace, allows_credential, rules_allowing_target, rules_serving

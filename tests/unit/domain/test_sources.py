@@ -1,81 +1,144 @@
+"""From what users write to the issuer, subject and audience of the tokens, as their issuers document them."""
+
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from entrafed.api.connection import CloudName
-from entrafed.api.federation import (
-    FederatedCredential,
-    GitHubActions,
-    ManagedIdentityRef,
-    Oidc,
-    PullRequest,
-    ServiceAccountRef,
-)
+from entrafed.api.federation import FederatedCredential
 from entrafed.domain.clouds import CLOUDS
 from entrafed.domain.credentials import Pair
-from entrafed.domain.sources import Known, github_subject, trust_of
+from entrafed.domain.sources import Known, trust_of, trusts_of
+from golden_sources import ALL, ENTRA_SUBJECT, Golden, azure_devops
+from manifests import TENANT, Manifest, from_github, from_identity, from_oidc, from_service_account
 
-TENANT = "11111111-1111-4111-8111-111111111111"
-ISSUER = "https://region.oic.example/tenant/cluster/"
-IDENTITY = ManagedIdentityRef(
-    resource_id=f"/subscriptions/{TENANT}/resourceGroups/web/providers/Microsoft.ManagedIdentity/userAssignedIdentities/web"
-)
+CLUSTER = "https://region.oic.example/tenant/cluster/"
+ITEM = TypeAdapter(FederatedCredential)
+
+AUDIENCES = {
+    CloudName.AZURE_PUBLIC: "api://AzureADTokenExchange",
+    CloudName.AZURE_US_GOVERNMENT: "api://AzureADTokenExchangeUSGov",
+    CloudName.AZURE_CHINA: "api://AzureADTokenExchangeChina",
+}
+ENTRA = {
+    CloudName.AZURE_PUBLIC: f"https://login.microsoftonline.com/{TENANT}/v2.0",
+    CloudName.AZURE_US_GOVERNMENT: f"https://login.microsoftonline.us/{TENANT}/v2.0",
+    CloudName.AZURE_CHINA: f"https://login.partner.microsoftonline.cn/{TENANT}/v2.0",
+}
+clouds = pytest.mark.parametrize("cloud", CloudName)
+
+
+def read(manifest: Manifest) -> FederatedCredential:
+    return ITEM.validate_python({**manifest, "name": "item"})
 
 
 def known(cloud: CloudName = CloudName.AZURE_PUBLIC, principal_id: str | None = None) -> Known:
-    return Known(CLOUDS[cloud], TENANT, "payments", ISSUER, principal_id)
+    return Known(CLOUDS[cloud], TENANT, "payments", CLUSTER, principal_id)
+
+
+@pytest.mark.parametrize("golden", ALL.values(), ids=list(ALL))
+def test_issuer_and_subject_are_those_of_the_tokens(golden: Golden) -> None:
+    assert trust_of(read(golden.source), known()).pair == Pair(golden.issuer, golden.subject)
 
 
 def test_a_service_account_is_always_of_the_objects_own_namespace() -> None:
-    trust = trust_of(FederatedCredential(name="pods", service_account=ServiceAccountRef(name="web")), known())
-    assert trust.pair == Pair(ISSUER, "system:serviceaccount:payments:web")
+    trust = trust_of(read(from_service_account()), known())
+    assert trust.pair == Pair(CLUSTER, "system:serviceaccount:payments:web")
+
+
+@clouds
+def test_a_managed_identity_is_trusted_by_its_principal_id_in_every_cloud(cloud: CloudName) -> None:
+    trust = trust_of(read(from_identity()), known(cloud, "principal"))
+    assert (trust.pair, trust.audience) == (Pair(ENTRA[cloud], "principal"), AUDIENCES[cloud])
+
+
+@clouds
+def test_a_service_connection_of_entra_is_trusted_as_issued_by_the_clouds_own_entra(cloud: CloudName) -> None:
+    trust = trust_of(read({"azureDevOps": {"entraIssuer": {"subject": ENTRA_SUBJECT}}}), known(cloud))
+    assert (trust.pair, trust.audience) == (Pair(ENTRA[cloud], ENTRA_SUBJECT), AUDIENCES[cloud])
+
+
+@clouds
+@pytest.mark.parametrize("golden", ALL.values(), ids=list(ALL))
+def test_the_audience_is_that_of_the_cloud_unless_the_item_has_one(golden: Golden, cloud: CloudName) -> None:
+    assert trust_of(read(golden.source), known(cloud)).audience == AUDIENCES[cloud]
+    assert trust_of(read({**golden.source, "audience": "api://own"}), known(cloud)).audience == "api://own"
+
+
+def test_the_id_of_an_organization_is_in_lower_case_as_azure_devops_writes_it() -> None:
+    golden = azure_devops("payments", "prod")
+    assert golden.source["azureDevOps"]["devOpsIssuer"]["organizationId"] != golden.issuer.rpartition("/")[2]
+    assert trust_of(read(golden.source), known()).pair.issuer == golden.issuer
+
+
+TERRAFORM = {"organization": "contoso", "project": "Default Project", "workspace": "web_prod"}
 
 
 @pytest.mark.parametrize(
-    ("cloud", "issuer", "audience"),
+    ("host", "issuer"),
     [
-        (CloudName.AZURE_PUBLIC, "https://login.microsoftonline.com", "api://AzureADTokenExchange"),
-        (CloudName.AZURE_US_GOVERNMENT, "https://login.microsoftonline.us", "api://AzureADTokenExchangeUSGov"),
-        (CloudName.AZURE_CHINA, "https://login.partner.microsoftonline.cn", "api://AzureADTokenExchangeChina"),
+        ({}, "https://app.terraform.io"),
+        ({"host": "app.eu.terraform.io"}, "https://app.eu.terraform.io"),
+        ({"host": "tfe.contoso.com"}, "https://tfe.contoso.com"),
     ],
 )
-def test_a_managed_identity_is_trusted_by_its_principal_id_in_every_cloud(
-    cloud: CloudName, issuer: str, audience: str
-) -> None:
-    item = FederatedCredential(name="vm", managed_identity=IDENTITY)
-    trust = trust_of(item, known(cloud, "principal"))
-    assert (trust.pair, trust.audience) == (Pair(f"{issuer}/{TENANT}/v2.0", "principal"), audience)
+def test_a_workspace_asks_for_one_trust_for_plans_and_one_for_applies(host: Manifest, issuer: str) -> None:
+    trusts = trusts_of(read({"terraformCloud": {**TERRAFORM, **host}}), known())
+    workspace = "organization:contoso:project:Default Project:workspace:web_prod"
+    assert [trust.pair for trust in trusts] == [
+        Pair(issuer, f"{workspace}:run_phase:plan"),
+        Pair(issuer, f"{workspace}:run_phase:apply"),
+    ]
+    assert {trust.audience for trust in trusts} == {"api://AzureADTokenExchange"}
 
 
-def test_an_unknown_principal_id_is_an_error_that_names_the_item() -> None:
-    item = FederatedCredential(name="vm", managed_identity=IDENTITY)
-    with pytest.raises(ValueError, match=r"federatedCredentials\[vm\]"):
-        trust_of(item, known())
+def test_a_workspace_is_not_one_trust() -> None:
+    with pytest.raises(ValueError, match=r"federatedCredentials\[item\]: asks for 2 credentials"):
+        trust_of(read({"terraformCloud": TERRAFORM}), known())
 
 
-def test_an_item_without_a_source_says_what_it_must_have() -> None:
-    with pytest.raises(ValueError, match="must have one of"):
-        trust_of(FederatedCredential(name="x"), known())
+def test_an_unknown_principal_id_is_an_error() -> None:
+    with pytest.raises(ValueError, match="the principal id of the managed identity is not known"):
+        trust_of(read(from_identity()), known())
 
 
-def test_issuer_subject_and_audience_are_taken_as_they_are_written() -> None:
-    item = FederatedCredential(name="x", audience="api://own", oidc=Oidc(issuer="https://i.example/", subject="Job"))
-    trust = trust_of(item, known())
-    assert (trust.pair, trust.audience) == (Pair("https://i.example/", "Job"), "api://own")
+GITHUB = {"repository": "contoso/web"}
 
 
 @pytest.mark.parametrize(
-    ("source", "subject"),
+    ("item", "complaint"),
     [
-        (GitHubActions(repository="contoso/web", environment="prod"), "repo:contoso/web:environment:prod"),
-        (GitHubActions(repository="contoso/web", environment="eu:prod"), "repo:contoso/web:environment:eu%3Aprod"),
-        (GitHubActions(repository="contoso/web", branch="main"), "repo:contoso/web:ref:refs/heads/main"),
-        (GitHubActions(repository="contoso/web", tag="v1"), "repo:contoso/web:ref:refs/tags/v1"),
-        (GitHubActions(repository="contoso/web", pull_request=PullRequest()), "repo:contoso/web:pull_request"),
+        ({}, "must have exactly one of `managedIdentity`, `serviceAccount`, `githubActions`"),
+        ({**from_oidc(), **from_service_account()}, "must have exactly one of `managedIdentity`"),
+        ({"githubActions": GITHUB}, "must have exactly one of `environment`, `branch`, `tag`, `pullRequest`"),
+        (from_github(branch="main", tag="v1"), "must have exactly one of `environment`, `branch`"),
+        ({"githubActions": {"environment": "prod"}}, "must have `repository`"),
+        ({"githubActions": {**GITHUB, "subjectClaims": [{"claim": "actor"}]}}, "must have `value`"),
+        ({"githubActions": {**GITHUB, "subjectClaims": [{"claim": "repo", "value": "x"}]}}, "must have `value`"),
+        ({"gitlab": {"project": "g/p"}}, "must have exactly one of `branch`, `tag`"),
+        ({"gitlab": {"branch": "main"}}, "must have exactly one of `project`, `projectId`"),
+        ({"azureDevOps": {}}, "must have exactly one of `entraIssuer`, `devOpsIssuer`"),
     ],
 )
-def test_github_subjects_are_those_that_github_sends(source: GitHubActions, subject: str) -> None:
-    assert github_subject(source) == subject
+def test_an_item_that_says_too_little_or_too_much_is_not_read(item: Manifest, complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        read(item)
 
 
-def test_a_repository_that_is_not_narrowed_is_refused() -> None:
-    with pytest.raises(ValueError, match="must have one of `environment`"):
-        github_subject(GitHubActions(repository="contoso/web"))
+names = st.text(st.characters(exclude_characters="*", exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=40)
+
+
+@given(environment=names, claim=names)
+def test_a_value_never_adds_a_part_to_a_github_subject(environment: str, claim: str) -> None:
+    fields: dict[str, Any] = {**GITHUB, "environment": environment}
+    fields["subjectClaims"] = [{"claim": "repo"}, {"claim": "context"}, {"claim": "actor", "value": claim}]
+    subject = trust_of(read({"githubActions": fields}), known()).pair.subject
+    parts = subject.split(":")
+    assert parts[::2] == ["repo", "environment", "actor"]
+    assert [parts[3].replace("%3A", ":"), parts[5].replace("%3A", ":")] == [
+        environment.replace("%3A", ":"),
+        claim.replace("%3A", ":"),
+    ]
