@@ -192,6 +192,7 @@ class World:
     operator: Operator
     azure: SimulatedAzure
     namespace: str
+    connections: list[str] = field(default_factory=list)
     versions: dict[str, list[Version]] = field(default_factory=dict)
     own_writes: int = 0
     """Requests of this test that change objects of our group."""
@@ -205,9 +206,9 @@ class World:
     # What users do
 
     def federation(self, *items: Manifest, name: str = "web", target: Manifest | None = None, **spec: Any) -> Manifest:
-        made = federation(
-            *items, name=name, target=target or ON_APPLICATION, connectionRef={"name": self.namespace}, **spec
-        )
+        """One of this namespace, through this world's connection unless `connectionRef` says otherwise."""
+        spec = {"connectionRef": {"name": self.namespace}, **spec}
+        made = federation(*items, name=name, target=target or ON_APPLICATION, **spec)
         made["metadata"]["namespace"] = self.namespace
         return made
 
@@ -221,9 +222,10 @@ class World:
         for item in applied.get("items", [applied]):
             self._generations[item["metadata"]["name"]] = item["metadata"]["generation"]
 
-    async def connect(self, name: str | None = None, **endpoints: str) -> None:
+    async def connect(self, name: str | None = None) -> None:
         """An EntraConnection to this world's Azure that allows the namespace everything."""
         urls = {service: self.azure.url(ServiceName(service)) for service in ("login", "graph", "arm")}
+        self.connections.append(name or self.namespace)
         await self.apply(
             {
                 "apiVersion": "entrafed.io/v1beta1",
@@ -232,7 +234,7 @@ class World:
                 "spec": {
                     "tenantId": HOME_TENANT,
                     "credential": {"workloadIdentity": {"clientId": OPERATOR_APP}},
-                    "endpoints": {**urls, **endpoints},
+                    "endpoints": urls,
                     "rules": [everything(self.namespace)],
                 },
             }
@@ -428,7 +430,8 @@ async def _leave(world: World) -> None:
     for name in world.versions:
         if world.seen(name):
             await strip(world.kubectl, FEDERATIONS, world.seen(name)["metadata"])
-    await strip(world.kubectl, CONNECTIONS, {"name": world.namespace})
+    for name in world.connections:
+        await strip(world.kubectl, CONNECTIONS, {"name": name})
 
 
 @pytest_asyncio.fixture
