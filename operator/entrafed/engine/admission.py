@@ -26,17 +26,7 @@ from entrafed.engine.ports import Clock, Kube
 from entrafed.engine.reads import Reads
 from entrafed.engine.table import Table
 from entrafed.engine.timing import Timing
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What an admission was made from: while these stay, it stands."""
-
-    generation: int
-    leaving: bool
-    request: str | None
-    connection: tuple[str, int] | None
-    labels: frozenset[tuple[str, str]] | None
+from entrafed.engine.versions import Inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +113,19 @@ class Admitter:
         except _Unresolved as unresolved:
             return self._unresolved(federation, inputs, unresolved)
 
+    async def is_allowed(self, federation: Federation) -> bool:
+        """Whether the rules allow all that the status records, or that cannot be told for now. Azure is not asked."""
+        try:
+            access = self._access(federation)
+        except _Unresolved:
+            return True
+        pinned = pinned_target(federation)
+        if pinned is None or pinned.client_id in self._own_clients():
+            return False
+        rules = rules_allowing_target(access.rules, federation.spec.target, pinned)
+        outcomes = await self._outcomes(federation, access, rules, None)
+        return all(outcome.denied_since is None for outcome in outcomes)
+
     def kept(self, federation: Federation) -> tuple[Parent, Ask] | None:
         """What the status records, to be kept: for an object that nothing else is known of."""
         pinned = pinned_target(federation)
@@ -152,7 +155,7 @@ class Admitter:
             raise _Unresolved(SUSPENDED)
         if target is None:
             return self._denied(federation, inputs, access)
-        outcomes = await self._outcomes(federation, access, rules, not_before)
+        outcomes = await self._outcomes(federation, access, rules, None if federation.spec.suspend else not_before)
         problem = SUSPENDED if federation.spec.suspend else None if rules else _target_denied(access)
         knowledge = Knowledge(
             outcomes=outcomes,
@@ -217,7 +220,7 @@ class Admitter:
         return Admission(inputs, Knowledge(outcomes=outcomes, problem=problem))
 
     async def _outcomes(
-        self, federation: Federation, access: _Access, rules: tuple[Rule, ...], not_before: float
+        self, federation: Federation, access: _Access, rules: tuple[Rule, ...], not_before: float | None
     ) -> tuple[Outcome, ...]:
         case = Case(
             sign_in=access.sign_in,
@@ -225,7 +228,6 @@ class Admitter:
             rules=rules,
             own_clients=self._own_clients(),
             recorded={record.item: record.trust for record in records_of(federation)},
-            suspended=federation.spec.suspend,
             not_before=not_before,
         )
         since = {item.name: item.denied_since for item in federation.status.federated_credentials}

@@ -15,7 +15,7 @@ from entrafed.engine.report import Reporter
 from entrafed.engine.settle import Settler
 from entrafed.engine.table import Table
 from entrafed.engine.timing import Timing
-from entrafed.engine.versions import is_released, is_requested, is_well
+from entrafed.engine.versions import Inputs, is_released, is_requested, is_well
 
 
 @dataclass(slots=True)
@@ -56,11 +56,12 @@ class Attendant:
         self._settler = settler
         self._reporter = reporter
         self._admitted: dict[str, _Admitted] = {}
+        self._kept: dict[str, Inputs] = {}
         self._stale: set[str] = set()
 
-    def has_admitted(self, uid: str) -> bool:
-        """Whether an object was admitted, and not only kept as it was found."""
-        return uid in self._admitted
+    def has_attended_to(self, uid: str) -> bool:
+        """Whether an object was admitted, or kept as it was found."""
+        return uid in self._admitted or uid in self._kept
 
     def admit_again(self, uid: str) -> None:
         """Have an object admitted in the background, though nothing of it has changed."""
@@ -76,6 +77,8 @@ class Attendant:
         if federation.metadata.deletion_timestamp is None and FINALIZER not in federation.metadata.finalizers:
             federation = await self._kube.add_finalizer(federation)
             self._objects.answered(federation)
+        if await self._may_stay_kept(federation):
+            return None
         admission = await self._admission(federation)
         report_again = await self._reporter.report(federation, admission)
         self._remember_records(uid)
@@ -99,6 +102,17 @@ class Attendant:
         self._apply(uid, admission, look_again=fresh_from == now)
         self._table.heard(uid)
         return admission
+
+    async def _may_stay_kept(self, federation: Federation) -> bool:
+        """Whether an object that was well at the start still is, as far as can be told without a look at Azure."""
+        uid, inputs = federation.metadata.uid, self._admitter.inputs_of(federation)
+        before = self._kept.pop(uid, None)
+        if before is None or uid in self._stale or not is_well(federation) or inputs.contradict(before):
+            return False
+        if not await self._admitter.is_allowed(federation):
+            return False
+        self._kept[uid] = inputs
+        return True
 
     def _lasts(self, uid: str, admission: Admission) -> float:
         """For how many seconds an admission stands; what it came from may change it earlier."""
@@ -147,6 +161,7 @@ class Attendant:
     def _forget(self, uid: str) -> None:
         """An object is gone: nothing is done for it any more."""
         self._admitted.pop(uid, None)
+        self._kept.pop(uid, None)
         self._stale.discard(uid)
         self._reporter.forget(uid)
         self._absences.seen(uid)
@@ -157,14 +172,20 @@ class Attendant:
             self._queue.add(left)
 
     def keep_what_is_well(self, federation: Federation) -> bool:
-        """An object that was well when this process began is kept as it is, and looked at in the background."""
+        """An object that was well when this process began is kept as it is, and looked at in the background.
+
+        Only whether the rules still allow it is asked at once: they may have changed while nobody watched.
+        """
         if self._table.is_complete or not is_well(federation):
             return False
         kept = self._admitter.kept(federation)
         if kept is None:
             return False
         parent, ask = kept
+        uid = federation.metadata.uid
         self._table.put(parent, ask)
-        self._table.heard(federation.metadata.uid)
+        self._table.heard(uid)
+        self._kept[uid] = self._admitter.inputs_of(federation)
+        self._queue.add(FederationKey(uid), Urgency.RESYNC)
         self._queue.add_after(parent, self._settler.expect(parent, self._timing.resync), Urgency.RESYNC)
         return True

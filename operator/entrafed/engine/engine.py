@@ -260,7 +260,7 @@ class Engine:
     def _admit_all(self, uids: Iterable[str], *, is_change: bool) -> None:
         """Have objects admitted anew. What is merely seen for the first time concerns only those that waited for it."""
         for uid in uids:
-            if is_change or self._attendant.has_admitted(uid):
+            if is_change or self._attendant.has_attended_to(uid):
                 self._queue.add(FederationKey(uid))
 
     def _tell_of_repair(self, ask: Ask, name: str) -> None:

@@ -26,7 +26,8 @@ class Case:
     """What the items of one object are judged by.
 
     `rules` serve the namespace and allow the target. `own_clients` are the client ids that the operator signs in as.
-    `recorded` is what was last written for an item; `not_before` is in monotonic seconds.
+    `recorded` is what was last written for an item; it is judged by that alone where `not_before`, in monotonic
+    seconds, is None: nothing may be read of Azure.
     """
 
     sign_in: SignIn
@@ -34,8 +35,7 @@ class Case:
     rules: tuple[Rule, ...]
     own_clients: frozenset[str]
     recorded: Mapping[str, Trust]
-    suspended: bool
-    not_before: float
+    not_before: float | None
 
 
 class _Refused(Exception):
@@ -63,32 +63,34 @@ class Judge:
         self._kube = kube
 
     async def outcome(self, item: FederatedCredential, case: Case) -> Outcome:
-        """One item. A suspended one is judged by what was last written for it, without a look at Azure."""
+        """One item: what it may ask for, or why nothing."""
         recorded = case.recorded.get(item.name)
         try:
             _require_identity_rule(item, case)
-            trust = recorded if case.suspended else trust_of(item, await self._known(item, case))
+            trust = recorded
+            if case.not_before is not None:
+                trust = trust_of(item, await self._known(item, case, case.not_before))
             await self._require_rule(item, trust, case)
         except _Refused as refused:
             return Outcome(item.name, refused.trust, refused.problem, denied_since=0.0)
         except _Unknown as unknown:
             return Outcome(item.name, recorded, unknown.problem)
-        return Outcome(item.name, trust, SUSPENDED if case.suspended else None)
+        return Outcome(item.name, trust, SUSPENDED if case.not_before is None else None)
 
-    async def _known(self, item: FederatedCredential, case: Case) -> Known:
+    async def _known(self, item: FederatedCredential, case: Case, not_before: float) -> Known:
         return Known(
             cloud=CLOUDS[case.sign_in.cloud],
             tenant_id=case.sign_in.tenant_id,
             namespace=case.namespace.name,
             cluster_issuer=await self._cluster_issuer() if item.service_account else "",
-            principal_id=await self._principal(item.managed_identity.resource_id, case)
+            principal_id=await self._principal(item.managed_identity.resource_id, case, not_before)
             if item.managed_identity
             else None,
         )
 
-    async def _principal(self, resource_id: str, case: Case) -> str:
+    async def _principal(self, resource_id: str, case: Case, not_before: float) -> str:
         try:
-            identity = await self._reads.managed_identity(case.sign_in, resource_id, case.not_before)
+            identity = await self._reads.managed_identity(case.sign_in, resource_id, not_before)
         except NotFound:
             message = f"managed identity {resource_id} was not found; create it, or mend its resource id"
             raise _Unknown(Problem(ProblemKind.TERMINAL, Reason.IDENTITY_NOT_FOUND, message)) from None

@@ -1,5 +1,7 @@
 """What the versions of an object tell: whether there is work, and whether all is well."""
 
+from dataclasses import dataclass, replace
+
 from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.connection import Connection
 from entrafed.api.federation import Federation
@@ -7,6 +9,26 @@ from entrafed.api.metadata import FINALIZER
 from entrafed.api.reasons import Reason
 
 _REASONS = frozenset(reason.value for reason in Reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What an admission was made from: while these stay, it stands."""
+
+    generation: int
+    leaving: bool
+    request: str | None
+    connection: tuple[str, int] | None
+    labels: frozenset[tuple[str, str]] | None
+
+    def contradict(self, earlier: "Inputs") -> bool:
+        """Whether something differs from what was known of it earlier; what was not seen then does not count."""
+        known = replace(
+            self,
+            connection=self.connection if earlier.connection else None,
+            labels=None if earlier.labels is None else self.labels,
+        )
+        return known != earlier
 
 
 def asks_for_work(before: Federation | None, after: Federation) -> bool:
