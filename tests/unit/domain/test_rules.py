@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrafed.api.connection import CloudName, parse_connection
+from entrafed.api.connection import parse_connection
 from entrafed.api.federation import (
     ApplicationTarget,
     FederatedCredential,
@@ -329,12 +329,13 @@ def example(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*-from-*.yaml")), ids=lambda path: path.name)
 def test_the_connection_of_the_examples_allows_the_examples(path: Path) -> None:
     federation = parse_federation(example(path))
-    rules = rules_serving(parse_connection(example(EXAMPLES / "connection.yaml")).spec.rules, PAYMENTS)
+    connection = parse_connection(example(EXAMPLES / "connection.yaml")).spec
+    rules = rules_serving(connection.rules, PAYMENTS)
     by_unique_name = resolved_application("33333333-3333-3333-3333-333333333333")
     application = federation.spec.target.application
     resolved = by_unique_name if application and application.unique_name else None
     allowing = rules_allowing_target(rules, federation.spec.target, resolved)
-    known = Known(CLOUDS[CloudName.AZURE_PUBLIC], SUBSCRIPTION, "payments", CLUSTER, principal_id=OBJECT_ID)
+    known = Known(CLOUDS[connection.cloud], connection.tenant_id, "payments", CLUSTER, principal_id=OBJECT_ID)
     assert federation.spec.federated_credentials
     for item in federation.spec.federated_credentials:
         assert allows_credential(allowing, item, trust_of(item, known).pair, PAYMENTS, (CLUSTER,)), item.name
