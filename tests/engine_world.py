@@ -205,7 +205,7 @@ class EngineWorld:
         """Wait until the engine has nothing to do, now or soon."""
         engine = self.engine
         assert engine is not None
-        await self.until(lambda: engine.is_idle(self.timing.quiet * 1.2), within)
+        await self.until(lambda: engine.is_idle(max(self.timing.quiet, self.timing.lag_limit) * 1.2), within)
 
 
 async def new_world(

@@ -12,6 +12,7 @@ AGREEING = {ParentKind.APPLICATION: 2, ParentKind.MANAGED_IDENTITY: 1}
 credentials have one place."""
 
 NEVER = float("-inf")
+JUST_BEYOND = 1.01  # times a limit: a look that is to be made after it, not at it
 
 
 @dataclass(slots=True)
@@ -21,6 +22,9 @@ class _Recent:
     credential: ObservedCredential | None
     at: float
     agreed: int = 0
+    confirmed: bool = False
+    doubted: bool = False
+    """A list disagreed after enough had agreed: it came from a replica that lags, or somebody else wrote."""
 
 
 @dataclass(slots=True)
@@ -33,8 +37,11 @@ class Lane:
     listed_at: float = NEVER
     list_from: float = NEVER
     """A list must be younger than this."""
+    second_look_at: float = NEVER
+    """A list from before may come from a replica that lacks what a process before this one wrote, or shows what it
+    removed: it is looked at once more then."""
     unanswered_at: float = NEVER
-    """When a write was last sent whose answer was not seen."""
+    """When a creation or change was last sent whose answer was not seen."""
     deleted: set[str] = field(default_factory=set)
     """Names that Azure acknowledged to be gone, to this process."""
     refused: dict[Step, tuple[Problem, float]] = field(default_factory=dict)
@@ -45,20 +52,25 @@ class Lane:
     _empty_since: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def note_list(self, listed: tuple[ObservedCredential, ...], at: float) -> None:
-        """Take a list, and compare it with our own writes."""
+        """Take a list, and compare it with our own writes.
+
+        Those stay laid over every list until no replica can lag any more: lists that agreed may have come from one
+        replica, and the next from another.
+        """
         self._listed = {credential.name: credential for credential in listed}
         self.listed_at = at
         self._confirmations += 1
         for name, recent in list(self._recent.items()):
-            if self._listed.get(name) == recent.credential:
+            if at - recent.at > self.timing.lag_limit:
+                del self._recent[name]
+            elif self._listed.get(name) == recent.credential:
                 recent.agreed += 1
-                if recent.agreed >= (AGREEING[self.kind] if recent.credential else 1):
-                    del self._recent[name]
-            elif at - recent.at > self.timing.lag_limit:
-                del self._recent[name]  # no replica lags that long: somebody else changed it
+                recent.doubted = False
+                recent.confirmed |= recent.agreed >= (AGREEING[self.kind] if recent.credential else 1)
             else:
                 recent.agreed = 0
-        if not self._recent:
+                recent.doubted = recent.confirmed
+        if self._all_confirmed():
             self._confirmations = 0
 
     def note_write(self, credential: NewCredential, at: float) -> None:
@@ -90,21 +102,31 @@ class Lane:
 
     def is_confirmed(self, name: str) -> bool:
         """Whether enough lists agreed with the last write of this name."""
-        return name not in self._recent
+        return name not in self._recent or self._recent[name].confirmed
+
+    def _all_confirmed(self) -> bool:
+        return all(recent.confirmed for recent in self._recent.values())
 
     def needs_list(self, now: float) -> bool:
         """Whether what is known is too old to plan on."""
         if self.listed_at < self.list_from or now - self.listed_at > self.timing.fresh:
             return True
-        return bool(self._recent) and now >= self.listed_at + self._pause()
+        return self.confirmation_due(now) == 0
 
     def confirmation_due(self, now: float) -> float | None:
-        """Seconds until the next list that is to agree with our writes; None when all is confirmed."""
-        if not self._recent:
-            return None
+        """Seconds until the next list that is to tell whether things are as they seem; None when all is clear."""
         if self.listed_at < self.list_from:
             return 0.0
-        return max(0.0, self.listed_at + self._pause() - now)
+        dues = [r.at + self.timing.lag_limit * JUST_BEYOND for r in self._recent.values() if r.doubted]
+        if self.listed_at < self.second_look_at:
+            dues.append(self.second_look_at)
+        if not self._all_confirmed():
+            dues.append(self.listed_at + self._pause())
+        return max(0.0, min(dues) - now) if dues else None
+
+    def is_needed_for(self, now: float) -> float:
+        """Seconds for which a list could still contradict what we wrote."""
+        return max((r.at + self.timing.lag_limit - now for r in self._recent.values()), default=0.0)
 
     def _pause(self) -> float:
         pause = self.timing.agreement * 1.5 ** max(self._confirmations - 1, 0)

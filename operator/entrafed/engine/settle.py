@@ -85,6 +85,8 @@ class Settler:
     async def settle(self, parent: Parent) -> float | None:
         """Bring a parent to what is asked. The answer is when to settle it again, in seconds; None: when asked."""
         if not self._table.asks_of(parent):
+            if parent in self._lanes and (wait := self._lanes[parent].is_needed_for(self._clock.monotonic())) > 0:
+                return wait
             self._lanes.pop(parent, None)
             self._backoff.succeeded(parent)
             self._measure.orphans(parent, 0)
@@ -104,6 +106,8 @@ class Settler:
         lane = self._lanes.get(parent)
         if lane is None:
             lane = self._lanes[parent] = Lane(parent.kind, self._timing, resync_at=self._next_resync())
+            if self._clock.monotonic() < self._started_at + self._timing.lag_limit:
+                lane.second_look_at = self._started_at + self._timing.lag_limit
         return lane
 
     def _next_resync(self) -> float:
@@ -257,7 +261,7 @@ class Settler:
             run.stuck.add(step.credential.trust)
         if isinstance(failure, AlreadyThere | NotFound) or not failure.answered:
             lane.list_from = now
-        if not failure.answered:
+        if not failure.answered and not isinstance(step, Delete):
             lane.unanswered_at = now
         if not failure.answered or problem.reason in _HALTING:
             run.halted = problem
