@@ -8,7 +8,10 @@ def to_text(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
-def to_seconds(text: str) -> float:
-    """Seconds since the epoch; without a zone it is UTC. Raises ValueError."""
-    moment = datetime.fromisoformat(text)
+def to_seconds(text: str, *, unreadable: float) -> float:
+    """Seconds since the epoch, `unreadable` for what is no time. Without a zone it is UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return unreadable
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

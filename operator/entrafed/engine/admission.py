@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from entrafed.api.federation import DeletionPolicy, Federation
 from entrafed.api.reasons import Reason
 from entrafed.api.rules import Rule
-from entrafed.api.status import Origin
-from entrafed.domain.asks import Ask, Record, Stance
+from entrafed.domain.asks import Ask, Stance
 from entrafed.domain.connections import SignIn, sign_in_of
-from entrafed.domain.credentials import Pair, Parent, ParentKind, Trust
+from entrafed.domain.credentials import Pair, Parent, ParentKind
 from entrafed.domain.errors import AzureProblem, NotFound, Problem, ProblemKind
 from entrafed.domain.findings import Knowledge, Outcome
 from entrafed.domain.marks import owner_mark
@@ -24,6 +23,7 @@ from entrafed.engine.objects import Objects
 from entrafed.engine.outcomes import SUSPENDED, Case, Judge
 from entrafed.engine.ports import Clock, Kube
 from entrafed.engine.reads import Reads
+from entrafed.engine.recorded import denied_since, pinned_target, records_of, withdrawn
 from entrafed.engine.table import Table
 from entrafed.engine.timing import Timing
 from entrafed.engine.versions import Inputs
@@ -138,7 +138,7 @@ class Admitter:
         before, parent = self._table.ask_of(uid), self._table.parent_of(uid)
         if before is None or parent is None:
             parent, before = self.kept(federation) or (None, None)
-        elif inputs.leaving:
+        elif inputs.leaving or federation.spec.suspend:
             before = replace(before, stance=Stance.KEEP)
         outcomes = tuple(Outcome(item.name, None, problem) for item in federation.spec.federated_credentials)
         knowledge = Knowledge(outcomes=outcomes, problem=problem)
@@ -200,10 +200,10 @@ class Admitter:
         except AzureProblem as failure:
             raise _Unresolved(failure.problem) from None
         self._absences.seen(federation.metadata.uid)
-        if found.tenant_id != access.sign_in.tenant_id:
+        rules = rules_allowing_target(access.rules, target, found)
+        if rules and found.tenant_id != access.sign_in.tenant_id:
             message = f"the target is of tenant {found.tenant_id}, the connection of {access.sign_in.tenant_id}"
             raise _Unresolved(Problem(ProblemKind.TERMINAL, Reason.IDENTITY_IN_OTHER_TENANT, message))
-        rules = rules_allowing_target(access.rules, target, found)
         if rules and pinned is not None and pinned.parent != found.parent:
             raise _Unresolved(_replaced(pinned, found))
         return found if rules else pinned, () if found.client_id in self._own_clients() else rules
@@ -230,19 +230,18 @@ class Admitter:
             recorded={record.item: record.trust for record in records_of(federation)},
             not_before=not_before,
         )
-        since = {item.name: item.denied_since for item in federation.status.federated_credentials}
         outcomes = [await self._judge.outcome(item, case) for item in federation.spec.federated_credentials]
-        return tuple(self._dated(outcome, since.get(outcome.name)) for outcome in outcomes)
+        return tuple(self._dated(federation, outcome) for outcome in outcomes)
 
-    def _dated(self, outcome: Outcome, since: str | None) -> Outcome:
+    def _dated(self, federation: Federation, outcome: Outcome) -> Outcome:
         """A refusal with the time of the first: what was allowed once is removed a while after that."""
         if outcome.denied_since is None or outcome.problem is None:
             return outcome
-        denied_since = to_seconds(since) if since else self._clock.now()
-        problem = outcome.problem
-        if denied_since + self._timing.revocation_delay <= self._clock.now():
+        now, problem = self._clock.now(), outcome.problem
+        since = denied_since(federation, outcome, now)
+        if since + self._timing.revocation_delay <= now:
             problem = replace(problem, reason=Reason.REVOKED)
-        return replace(outcome, problem=problem, denied_since=denied_since)
+        return replace(outcome, problem=problem, denied_since=since)
 
     def _asking(
         self, federation: Federation, inputs: Inputs, access: _Access, target: ResolvedTarget, knowledge: Knowledge
@@ -290,7 +289,7 @@ class Admitter:
             sign_in=sign_in,
             stance=stance,
             drift=spec.drift_policy,
-            since=to_seconds(metadata.deletion_timestamp or metadata.creation_timestamp),
+            since=to_seconds(metadata.deletion_timestamp or metadata.creation_timestamp, unreadable=float("inf")),
             records=records_of(federation),
         )
 
@@ -298,7 +297,7 @@ class Admitter:
         """An object that is being deleted. Rules are not asked: to clean up what is ours is always allowed."""
         uid = federation.metadata.uid
         retain = federation.spec.deletion_policy is DeletionPolicy.RETAIN
-        revoked = _withdrawn(federation) if retain else frozenset[Pair]()
+        revoked = withdrawn(federation) if retain else frozenset[Pair]()
         known = self._table.parent_of(uid) or _parent_of(pinned_target(federation))
         if (retain and not revoked) or (known is None and not self._table.is_from_before(uid)):
             return Admission(inputs, Knowledge(), finished=True)
@@ -330,42 +329,8 @@ class Admitter:
         return found.parent
 
 
-def pinned_target(federation: Federation) -> ResolvedTarget | None:
-    """The target as the status records it."""
-    status = federation.status.target
-    if status is None or status.client_id is None or status.tenant_id is None:
-        return None
-    kind = ParentKind.MANAGED_IDENTITY if status.resource_id else ParentKind.APPLICATION
-    id_ = status.resource_id or status.object_id
-    if id_ is None:
-        return None
-    return ResolvedTarget(
-        parent=Parent(kind, status.tenant_id, id_),
-        client_id=status.client_id,
-        object_id=status.object_id,
-        principal_id=status.principal_id,
-        tenant_id=status.tenant_id,
-    )
-
-
 def _parent_of(target: ResolvedTarget | None) -> Parent | None:
     return None if target is None else target.parent
-
-
-def records_of(federation: Federation) -> tuple[Record, ...]:
-    """What the status says is written by us."""
-    return tuple(
-        Record(item.name, c.credential_name, Trust(Pair(c.issuer, c.subject), c.audience))
-        for item in federation.status.federated_credentials
-        for c in item.credentials
-        if c.origin is Origin.OPERATOR
-    )
-
-
-def _withdrawn(federation: Federation) -> frozenset[Pair]:
-    """Pairs that no rule allows any more: those do not outlive the object, whatever its deletionPolicy."""
-    denied = {item.name for item in federation.status.federated_credentials if item.denied_since}
-    return frozenset(record.trust.pair for record in records_of(federation) if record.item in denied)
 
 
 def _to_be_looked_at_again(outcomes: tuple[Outcome, ...]) -> Problem | None:

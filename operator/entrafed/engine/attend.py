@@ -6,11 +6,12 @@ from entrafed.api.federation import Federation
 from entrafed.api.metadata import FINALIZER
 from entrafed.api.reasons import Reason
 from entrafed.engine.absence import Absences
-from entrafed.engine.admission import Admission, Admitter, records_of
+from entrafed.engine.admission import Admission, Admitter
 from entrafed.engine.keys import FederationKey, Key
 from entrafed.engine.objects import Objects
 from entrafed.engine.ports import Clock, Kube
 from entrafed.engine.queue import Backoff, Queue, Urgency
+from entrafed.engine.recorded import records_of
 from entrafed.engine.report import Reporter
 from entrafed.engine.settle import Settler
 from entrafed.engine.table import Table

@@ -98,7 +98,8 @@ class Reporter:
             self._never_ready.add(uid)
         if ready.status is ConditionStatus.TRUE and uid in self._never_ready:
             self._never_ready.discard(uid)
-            self._measure.time_to_ready(self._clock.now() - to_seconds(federation.metadata.creation_timestamp))
+            now = self._clock.now()
+            self._measure.time_to_ready(now - to_seconds(federation.metadata.creation_timestamp, unreadable=now))
 
 
 def event_of(metadata: Metadata, kind: EventType, reason: Reason, action: str, note: str) -> Event:

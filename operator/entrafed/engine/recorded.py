@@ -1,0 +1,67 @@
+"""What the status of an object records: the operator's own memory, in a place where a hand may have written too."""
+
+from pydantic import TypeAdapter, ValidationError
+
+from entrafed.api.federation import Federation
+from entrafed.api.formats import Guid, ManagedIdentityId
+from entrafed.api.status import Origin
+from entrafed.domain.asks import Record
+from entrafed.domain.credentials import Pair, Parent, ParentKind, Trust, resource_key
+from entrafed.domain.findings import Outcome
+from entrafed.domain.targets import ResolvedTarget
+from entrafed.domain.times import to_seconds
+
+_GUID: TypeAdapter[str] = TypeAdapter(Guid)
+_RESOURCE_ID: TypeAdapter[str] = TypeAdapter(ManagedIdentityId)
+
+
+def pinned_target(federation: Federation) -> ResolvedTarget | None:
+    """The target as the status records it; None where that names none: its ids become parts of addresses."""
+    status = federation.status.target
+    if status is None:
+        return None
+    try:
+        tenant_id = _GUID.validate_python(status.tenant_id).lower()
+        client_id = _GUID.validate_python(status.client_id).lower()
+        if status.resource_id is not None:
+            kind, id_ = ParentKind.MANAGED_IDENTITY, resource_key(_RESOURCE_ID.validate_python(status.resource_id))
+        else:
+            kind, id_ = ParentKind.APPLICATION, _GUID.validate_python(status.object_id).lower()
+    except ValidationError:
+        return None
+    return ResolvedTarget(
+        parent=Parent(kind, tenant_id, id_),
+        client_id=client_id,
+        object_id=id_ if kind is ParentKind.APPLICATION else status.object_id,
+        principal_id=status.principal_id,
+        tenant_id=tenant_id,
+    )
+
+
+def records_of(federation: Federation) -> tuple[Record, ...]:
+    """What the status says is written by us."""
+    return tuple(
+        Record(item.name, c.credential_name, Trust(Pair(c.issuer, c.subject), c.audience))
+        for item in federation.status.federated_credentials
+        for c in item.credentials
+        if c.origin is Origin.OPERATOR
+    )
+
+
+def withdrawn(federation: Federation) -> frozenset[Pair]:
+    """Pairs that no rule allows any more: those do not outlive the object, whatever its deletionPolicy."""
+    denied = {item.name for item in federation.status.federated_credentials if item.denied_since}
+    return frozenset(record.trust.pair for record in records_of(federation) if record.item in denied)
+
+
+def denied_since(federation: Federation, outcome: Outcome, now: float) -> float:
+    """Since when an item is denied, in seconds since the epoch: as was recorded for it, or for its pair under another
+    name, else `now`. A time to come is none: it would defer the removal."""
+    pair = outcome.trust and outcome.trust.pair
+    recorded = (
+        to_seconds(item.denied_since, unreadable=now)
+        for item in federation.status.federated_credentials
+        if item.denied_since
+        and (item.name == outcome.name or pair in {Pair(c.issuer, c.subject) for c in item.credentials})
+    )
+    return min([now, *recorded])
