@@ -22,6 +22,7 @@ from manifests import (
     rule,
 )
 from schema_world import apply, refused
+from source_pages import PAGES, Page
 
 BLANKS = "may not be empty, nor begin or end with a blank"
 WILDCARD = "may not contain `*`: Entra compares exactly"
@@ -338,3 +339,9 @@ async def test_a_source_that_asks_for_two_credentials_is_not_accepted_yet(user: 
     with pytest.raises(KubectlError) as error:
         await apply(user, federation({"name": "item", "terraformCloud": workspace}))
     assert 'unknown field "spec.federatedCredentials[0].terraformCloud"' in str(error.value.detail)
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))
+async def test_what_a_page_shows_is_taken(user: Kubectl, page: Page) -> None:
+    await apply(user, federation(*page.items), "--dry-run=server")
+    await apply(user, connection(rule(*page.allowed)), "--dry-run=server")

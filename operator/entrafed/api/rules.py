@@ -156,7 +156,8 @@ class CredentialMatch:
 
     issuer: IssuerMatch | None = None
     """The issuer, exactly as tokens name it; or `cluster` for service accounts of this cluster. GitHub Actions is
-    `https://token.actions.githubusercontent.com`."""
+    `https://token.actions.githubusercontent.com`. Entra issues the tokens of Azure DevOps service connections as
+    `https://login.microsoftonline.com/<tenant id>/v2.0`, with subjects that begin with `/eid1/`."""
     subjects: Annotated[tuple[SubjectPattern, ...], SET, Field(min_length=1, max_length=16)] = ()
     """Subjects of that issuer. `*` stands for any text without `/` and `:`; `**` for any text. `{namespace}` stands for
     the namespace of the object that asks. Upper and lower case matter. Examples: `system:serviceaccount:{namespace}:*`,
