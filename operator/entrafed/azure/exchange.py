@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import structlog
+
 from entrafed.azure.budgets import Budget
 from entrafed.azure.calls import Call, Reply, Seen
 from entrafed.azure.clock import Clock
@@ -12,6 +14,8 @@ from entrafed.azure.failures import understand
 from entrafed.domain.errors import AzureProblem, WritesStopped
 
 T = TypeVar("T")
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +63,20 @@ class Exchange:
             failure = understand(call, error)
         else:
             self._count(call, str(reply.status), started)
+            tell = log.info if call.operation.is_write else log.debug
+            tell("azure request", service=call.service, doing=call.doing, code=reply.status)
             return reply
         if failure.code is not None:
             self._count(call, failure.code, started)
+            _warn(failure.problem)
         if failure.held is not None:
             budget.hold(failure.held, failure.hold_seconds)
         return failure.problem
 
     def _count(self, call: Call, code: str, started: float) -> None:
         self._seen(call.service.value, call.operation.value, code, self._clock.monotonic() - started)
+
+
+def _warn(failure: AzureProblem) -> None:
+    problem = failure.problem
+    log.warning("azure request failed", problem=problem.message, reason=problem.reason, request_id=failure.request_id)
