@@ -9,7 +9,7 @@ from entrafed_lab.azure.exchange import Answer, Call, ServiceName, json_answer
 from entrafed_lab.azure.keys import KeyRing
 from entrafed_lab.azure.objects import Application, Identity, ServicePrincipal, Tenant
 from entrafed_lab.azure.timing import Clock
-from entrafed_lab.azure.tokens import ACCESS_TOKEN_LIFETIME, RESOURCES, Tokens
+from entrafed_lab.azure.tokens import RESOURCES, Tokens
 from entrafed_lab.azure.world import World
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -88,12 +88,13 @@ class Entra:
             self._check_secret(client, form)
         identity = client if isinstance(client, Identity) else None
         issued = self._tokens.for_application(principal, resource=resource, federated=federated, identity=identity)
+        lifetime = issued.expires_on - issued.not_before
         return json_answer(
             200,
             {
                 "token_type": "Bearer",
-                "expires_in": ACCESS_TOKEN_LIFETIME,
-                "ext_expires_in": ACCESS_TOKEN_LIFETIME,
+                "expires_in": lifetime,
+                "ext_expires_in": lifetime,
                 "access_token": issued.token,
             },
             {"Cache-Control": "no-store, no-cache"},

@@ -34,7 +34,7 @@ from entrafed_lab.azure.seed import Seed, default_seed
 from entrafed_lab.azure.storage import Storage
 from entrafed_lab.azure.throttling import Throttle
 from entrafed_lab.azure.timing import Clock, Delays, Rates
-from entrafed_lab.azure.tokens import Tokens
+from entrafed_lab.azure.tokens import ACCESS_TOKEN_LIFETIME, Tokens
 from entrafed_lab.azure.variants import Variants
 
 PLAIN = frozenset({ServiceName.IMDS, ServiceName.APP_SERVICE, ServiceName.ADMIN})
@@ -47,6 +47,8 @@ class SimulatedAzure:
     `directory` holds the CA's certificate, and the ports for the next start; without it a temporary one is used.
     `trusted_issuer_cas` are files: what the token endpoint trusts besides the system's roots when it reads the keys of
     an external issuer. `keys` may be shared between several, since making a key takes a tenth of a second.
+    `token_lifetime` is in seconds: beside a `clock` that hurries, the SDK, which judges by the machine's, would take a
+    token of ordinary length for an old one.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class SimulatedAzure:
         random_seed: int = 0,
         clock: Clock = time.time,
         keys: KeyRing | None = None,
+        token_lifetime: int = ACCESS_TOKEN_LIFETIME,
     ) -> None:
         self.faults = Faults()
         self.log = RequestLog(clock)
@@ -78,7 +81,9 @@ class SimulatedAzure:
         chance = Random(random_seed)  # noqa: S311 - repeatable on purpose
         effective = (delays or Delays()).effective()
         self.world = planted(seed or default_seed(), clock=clock, delays=effective, random=chance)
-        self.tokens = Tokens(world=self.world, keys=self.keys, clock=clock, variants=self.variants)
+        self.tokens = Tokens(
+            world=self.world, keys=self.keys, clock=clock, variants=self.variants, lifetime=token_lifetime
+        )
 
     async def __aenter__(self) -> Self:
         try:

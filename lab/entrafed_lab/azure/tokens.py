@@ -39,11 +39,14 @@ class Issued:
 class Tokens:
     """The signing side of all tenants, and the check that Graph, ARM and Storage make."""
 
-    def __init__(self, *, world: World, keys: KeyRing, clock: Clock, variants: Variants) -> None:
+    def __init__(
+        self, *, world: World, keys: KeyRing, clock: Clock, variants: Variants, lifetime: int = ACCESS_TOKEN_LIFETIME
+    ) -> None:
         self._world = world
         self._keys = keys
         self._clock = clock
         self._variants = variants
+        self._lifetime = lifetime
         self._kept: dict[tuple[str, str], Issued] = {}
         self._seen: dict[str, tuple[Caller, float]] = {}
 
@@ -58,9 +61,9 @@ class Tokens:
         if federated:
             extra["xms_ficinfo"] = "CAAQABgAIAAoAjAA"
         if resource in EXCHANGE_AUDIENCES:
-            return self._issue_v2(tenant, principal, resource, extra, ACCESS_TOKEN_LIFETIME)
+            return self._issue_v2(tenant, principal, resource, extra, self._lifetime)
         claims = {"iss": f"https://sts.windows.net/{tenant.id}/", "ver": "1.0", "appid": principal.app_id, **extra}
-        return self._issue(tenant, principal, {**claims, "aud": resource}, ACCESS_TOKEN_LIFETIME)
+        return self._issue(tenant, principal, {**claims, "aud": resource}, self._lifetime)
 
     def for_managed_identity(self, identity: Identity, *, resource: str) -> Issued:
         """What the endpoint of a host gives to what runs there: for almost a day the same token, whatever happens."""
