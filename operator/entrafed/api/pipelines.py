@@ -263,7 +263,7 @@ class TerraformCloud:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
 class EntraIssuer:
-    """Entra issues the tokens, as it does for every service connection made since 2025 or converted."""
+    """Entra issues the tokens: newer service connections, and those that were converted."""
 
     subject: Annotated[
         str,
