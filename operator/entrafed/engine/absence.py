@@ -9,6 +9,9 @@ from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.engine.ports import Clock
 from entrafed.engine.timing import Timing
 
+MISSED = frozenset({Reason.TARGET_NOT_READY, Reason.TARGET_NOT_FOUND})
+"""Reasons of what a living object reads when its target is missed."""
+
 
 @dataclass(slots=True)
 class _Missing:

@@ -85,6 +85,16 @@ class Lane:
         self._remember(name, None, at)
         self.deleted.add(name)
 
+    def note_missing(self, name: str) -> bool:
+        """Take the answer that there is nothing of this name to delete. False: what we wrote lately may only be unknown
+        yet to the replica that answered. Unlike a deletion it does not outweigh a list that shows the name again."""
+        recent = self._recent.get(name)
+        if recent is not None and recent.credential is not None and AGREEING[self.kind] > 1:
+            return False
+        self._listed.pop(name, None)
+        self.deleted.add(name)
+        return True
+
     def _remember(self, name: str, credential: ObservedCredential | None, at: float) -> None:
         self._recent[name] = _Recent(credential, at)
         self._confirmations = 0

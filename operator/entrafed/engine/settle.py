@@ -14,10 +14,10 @@ from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import Parent, Trust
 from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, Problem, ProblemKind
 from entrafed.domain.findings import Finding
-from entrafed.domain.marks import read_mark
+from entrafed.domain.marks import pair_mark, read_mark
 from entrafed.domain.plan import Create, Delete, Plan, Step, Update, plan
 from entrafed.domain.summary import IN_PROGRESS
-from entrafed.engine.absence import Absences
+from entrafed.engine.absence import MISSED, Absences
 from entrafed.engine.lane import NEVER, Lane
 from entrafed.engine.ports import Azure, Clock, Measure
 from entrafed.engine.queue import Backoff
@@ -161,7 +161,8 @@ class Settler:
 
     def _report_unseen(self, parent: Parent, unseen: dict[SignIn | None, Problem]) -> float:
         """Nobody could look: that is the finding of all."""
-        gone = self._absences.is_proved(parent)
+        missed = all(problem.reason in MISSED for problem in unseen.values())
+        gone = missed and self._absences.is_proved(parent)  # a proof from before says nothing of what nobody saw now
         for ask in self._table.asks_of(parent):
             if ask.sign_in in unseen:
                 self._note(ask, Finding(problem=unseen[ask.sign_in], clean=gone and ask.is_leaving))
@@ -196,21 +197,21 @@ class Settler:
     def _unlisted(self, parent: Parent, lane: Lane, run: Run, unseen: dict[SignIn | None, Problem]) -> Delete | None:
         """A recorded credential of an object that leaves, and that the list lacks: one list alone proves nothing.
 
-        A status may have been written by hand: only what carries a mark of ours is ever removed.
+        A status may have been written by hand: only what carries a mark of ours is ever removed, and only where the
+        mark says of which pair it is, so that nobody names what another holds. Azure may not heed the case of a name.
         """
         if not self._table.is_complete:
             return None
         asks = self._table.asks_of(parent)
-        listed = {credential.name for credential in lane.view()}
         held = {pair for ask in asks for pair in ask.holds}
+        known = {c.name.lower() for c in lane.view()} | {n.lower() for n in (*lane.deleted, *run.failed)}
         for ask in asks:
             if ask.stance is not Stance.LEAVE or ask.sign_in in unseen:
                 continue
             for record in ask.records:
-                known = listed | lane.deleted | run.failed.keys()
-                mark = read_mark(record.name)
-                is_ours = mark is not None and mark.cluster in self._clusters
-                if is_ours and record.name not in known and record.trust.pair not in held:
+                pair, mark = record.trust.pair, read_mark(record.name)
+                is_ours = mark is not None and mark.cluster in self._clusters and mark.pair == pair_mark(pair)
+                if is_ours and pair not in held and record.name.lower() not in known:
                     return Delete(record.name)
         return None
 
@@ -223,23 +224,19 @@ class Settler:
             return
         try:
             if isinstance(step, Delete):
-                await self._delete(sign_in, parent, step.name)
+                await self._azure.delete(sign_in, parent, step.name)
                 lane.note_deletion(step.name, self._clock.monotonic())
                 return
             write = self._azure.create if isinstance(step, Create) else self._azure.update
             await write(sign_in, parent, step.credential)
         except AzureProblem as failure:
-            self._miss(lane, step, failure, run)
+            is_gone = isinstance(step, Delete) and isinstance(failure, NotFound) and lane.note_missing(step.name)
+            if not is_gone:
+                self._miss(lane, step, failure, run)
             return
         for ask in _owners_of_drift(step, lane, asks):
             self._repaired(ask, step.credential.name)
         lane.note_write(step.credential, self._clock.monotonic())
-
-    async def _delete(self, sign_in: SignIn, parent: Parent, name: str) -> None:
-        try:
-            await self._azure.delete(sign_in, parent, name)
-        except NotFound:
-            return  # that is what was wanted
 
     def _recall_refusals(self, lane: Lane, run: Run) -> None:
         """What was refused a while ago is refused still: one failing item costs the others no calls."""
