@@ -158,6 +158,23 @@ def test_the_first_list_of_a_young_process_is_looked_at_twice() -> None:
     assert lane.confirmation_due(60) is None
 
 
+def test_what_was_found_missing_is_gone_until_a_list_shows_it_again() -> None:
+    lane = listed_lane(standing("a"))
+    assert lane.note_missing("a")
+    assert (names(lane), lane.deleted) == (set(), {"a"})
+    lane.note_list((standing("a"),), 1)  # another replica, which knows it
+    assert names(lane) == {"a"}
+
+
+@pytest.mark.parametrize(("kind", "believed"), [(ParentKind.APPLICATION, False), (ParentKind.MANAGED_IDENTITY, True)])
+def test_what_was_just_written_may_be_missing_only_where_replicas_disagree(kind: ParentKind, believed: bool) -> None:
+    lane = listed_lane(kind=kind)
+    lane.note_write(written("a"), 0)
+    assert lane.note_missing("a") is believed
+    lane.note_list((), TIMING.lag_limit + 1)
+    assert lane.note_missing("a")
+
+
 def test_what_was_deleted_is_remembered_until_it_is_written_again() -> None:
     lane = listed_lane(standing("a"))
     lane.note_deletion("a", 0)

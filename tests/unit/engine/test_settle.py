@@ -1,0 +1,257 @@
+"""One parent is brought to what is asked: whatever a status says, only what carries a mark of ours is ever touched."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from entrafed.api.reasons import Reason
+from entrafed.domain.asks import Ask, Record, Stance
+from entrafed.domain.credentials import ObservedCredential, Trust
+from entrafed.domain.errors import AzureProblem, NotFound, ProblemKind
+from entrafed.domain.marks import owner_mark, read_mark
+from unit.engine.port_fakes import problem
+from unit.engine.settling import (
+    CLUSTER,
+    FOREIGN,
+    FORMER,
+    PARENT,
+    TIMING,
+    Settling,
+    asking,
+    named,
+    record,
+    standing,
+    trust,
+)
+
+A, B, C = trust("a"), trust("b"), trust("c")
+
+
+def is_ours(name: str) -> bool:
+    mark = read_mark(name)
+    return mark is not None and mark.cluster in (CLUSTER, FORMER)
+
+
+# A status that was written by hand
+
+
+@pytest.mark.parametrize("name", ["by-hand", "BY-HAND", "mif-", named("web", A, FOREIGN)])
+async def test_what_a_forged_record_names_is_not_deleted_even_when_a_list_lacks_it(name: str) -> None:
+    world = Settling((standing(name.lower(), A),))
+    world.azure.lists = [(), (), ()]
+    await world.settle(asking("web", stance=Stance.LEAVE, records=(record(name, B),)))
+    assert world.azure.names("delete") == []
+    assert list(world.held()) == [name.lower()]
+
+
+@pytest.mark.parametrize("spelled", [str.lower, str.upper])
+@pytest.mark.parametrize("lagging", [True, False])
+async def test_a_forged_record_does_not_reach_what_another_object_holds(spelled: type[str], lagging: bool) -> None:
+    victim = named("victim", A)
+    world = Settling((standing(victim, A),))
+    world.azure.lists = [()] if lagging else []
+    forged = record(spelled(victim), B)
+    holding = replace(asking("victim", stance=Stance.KEEP), records=(record(victim, A),))
+    await world.settle(holding, asking("web", stance=Stance.LEAVE, records=(forged,)))
+    assert world.azure.names("delete") == []
+
+
+async def test_a_true_record_that_a_list_lacks_is_deleted_all_the_same() -> None:
+    """One list proves nothing: it may come from a replica that lags."""
+    world = Settling((standing(named("web", A), A),))
+    world.azure.lists = [()]
+    await world.settle(asking("web", stance=Stance.LEAVE, records=(record(named("web", A), A),)))
+    assert world.held() == {}
+
+
+async def test_what_a_lost_cluster_wrote_is_cleaned_up_by_the_one_that_replaces_it() -> None:
+    name = named("web", A, FORMER)
+    world = Settling((standing(name, A),))
+    await world.settle(asking("web", stance=Stance.LEAVE, records=(record(name, A),)))
+    assert world.held() == {}
+
+
+subjects = st.sampled_from(["a", "b", "c", "d"])
+trusts = st.builds(trust, subjects, st.sampled_from(["api://x", "api://y"]))
+owners = st.sampled_from(["one", "two", "three"])
+our_names = st.builds(named, owners, trusts, st.sampled_from([CLUSTER, FORMER]))
+foreign_names = st.builds(named, owners, trusts, st.just(FOREIGN)) | st.sampled_from(["by-hand", "portal", "mif-x"])
+any_names = st.builds(
+    lambda name, spell: str(spell(name)), our_names | foreign_names, st.sampled_from([str, str.upper])
+)
+parents = st.lists(
+    st.builds(standing, our_names | foreign_names, trusts),
+    unique_by=(lambda c: c.name, lambda c: (c.issuer, c.subject)),
+    max_size=4,
+)
+forgeries = st.lists(st.builds(record, any_names, trusts), max_size=4)
+demands = st.lists(
+    st.builds(
+        lambda owner, wanted, stance, kept, revoked, records: replace(
+            asking(owner, *wanted, stance=stance, records=tuple(records)),
+            kept=frozenset(one.pair for one in kept),
+            revoked=frozenset(one.pair for one in revoked),
+        ),
+        owners,
+        st.lists(trusts, max_size=2),
+        st.sampled_from(Stance),
+        st.lists(trusts, max_size=1),
+        st.lists(trusts, max_size=1),
+        forgeries,
+    ),
+    unique_by=lambda ask: ask.uid,
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(there=parents, asks=demands, lagging=st.lists(st.booleans(), max_size=3))
+async def test_whatever_statuses_say_and_lists_lack_what_others_made_stays_as_it_was(
+    there: list[ObservedCredential], asks: list[Ask], lagging: list[bool]
+) -> None:
+    world = Settling(tuple(there))
+    world.azure.lists = [() if lags else tuple(there) for lags in lagging]
+    await world.settle(*asks, seconds=200)
+    for verb in ("delete", "update", "create"):
+        assert all(is_ours(name) for name in world.azure.names(verb)), verb
+    foreign = {c.name: c for c in there if not is_ours(c.name)}
+    assert {name: c for name, c in world.held().items() if not is_ours(name)} == foreign
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    wanted=st.lists(trusts, min_size=1, max_size=3, unique_by=lambda t: t.pair), forged=forgeries, lags=st.booleans()
+)
+async def test_no_forged_status_takes_from_another_object_what_that_asks_for(
+    wanted: list[Trust], forged: list[Record], lags: bool
+) -> None:
+    victim = asking("victim", *wanted, records=tuple(record(named("victim", one), one) for one in wanted))
+    there = tuple(standing(named("victim", one), one) for one in wanted)
+    world = Settling(there)
+    world.azure.lists = [()] if lags else []
+    for stance in (Stance.RECONCILE, Stance.LEAVE):
+        await world.settle(victim, asking("web", stance=stance, records=tuple(forged)), seconds=200)
+    assert not {name.lower() for name in world.azure.names("delete")} & {one.name for one in there}
+    assert tuple(world.held().values()) == there
+
+
+# What others are told
+
+
+async def test_what_is_left_of_one_object_is_never_told_to_another() -> None:
+    world = Settling((standing(named("victim", A), A),))
+    holding = replace(asking("victim", A), namespace="billing", owner=owner_mark("billing", "victim"))
+    curious = asking("web", B, records=(record(named("victim", A), A),))
+    await world.settle(holding, curious)
+    finding = world.table.finding_of("web")
+    assert finding is not None
+    assert finding.left == ()
+    assert set(finding.standings) == {B}
+
+
+# Refusals
+
+
+def refusing(name: str, kind: ProblemKind, reason: Reason = Reason.AZURE_ERROR) -> Settling:
+    world = Settling()
+    world.azure.refuses = lambda _verb, asked: AzureProblem(problem(reason, kind)) if asked == name else None
+    return world
+
+
+async def test_what_only_a_person_can_mend_is_not_tried_again_soon_and_costs_the_others_nothing() -> None:
+    world = refusing(named("web", A), ProblemKind.TERMINAL)
+    await world.settle(asking("web", A, B), seconds=TIMING.forbidden * 0.9)
+    assert world.azure.names("create").count(named("web", A)) == 1
+    assert list(world.held()) == [named("web", B)]
+    await world.settle(asking("web", A, B, C), seconds=10)
+    assert world.azure.names("create").count(named("web", A)) == 1
+    assert named("web", C) in world.held()
+
+
+async def test_what_only_a_person_can_mend_is_tried_again_after_a_while_and_when_somebody_asks() -> None:
+    world = refusing(named("web", A), ProblemKind.FORBIDDEN)
+    await world.settle(asking("web", A), seconds=TIMING.forbidden * 1.1)
+    assert len(world.azure.names("create")) == 2
+    world.settler.look_again(PARENT)
+    await world.settle(asking("web", A))
+    assert len(world.azure.names("create")) == 3
+
+
+async def test_what_may_pass_by_itself_is_tried_again_with_growing_pauses() -> None:
+    world = refusing(named("web", A), ProblemKind.TRANSIENT)
+    pauses = []
+    for _ in range(6):
+        again = await world.settle(asking("web", A))
+        assert again is not None
+        pauses.append(again)
+        world.clock.seconds += again
+    assert len(world.azure.names("create")) == 6
+    assert pauses[-1] > 8 * pauses[0]
+
+
+async def test_an_outage_stops_the_run_before_the_other_items_fail_alike() -> None:
+    world = refusing(named("web", A), ProblemKind.TRANSIENT, Reason.AZURE_UNAVAILABLE)
+    await world.settle(asking("web", A, B, C))
+    assert len(world.azure.names("create")) <= 3
+    finding = world.table.finding_of("web")
+    assert finding is not None
+    for one in finding.standings.values():
+        assert one.problem is not None
+
+
+# A deletion that is answered by a replica which lags
+
+
+async def test_a_credential_that_was_just_written_is_not_gone_because_one_replica_does_not_know_it_yet() -> None:
+    world = Settling()
+    await world.settle(asking("web", A))
+    name = named("web", A)
+    assert list(world.held()) == [name]
+    world.azure.refuses = lambda verb, _name: NotFound(problem(Reason.TARGET_NOT_FOUND)) if verb == "delete" else None
+    world.azure.lists = [(), ()]
+    await world.settle(asking("web", stance=Stance.LEAVE), seconds=2)
+    finding = world.table.finding_of("web")
+    assert finding is None or not finding.clean
+    world.azure.refuses = lambda _verb, _name: None
+    await world.settle(asking("web", stance=Stance.LEAVE), seconds=TIMING.quiet * 3)
+    finding = world.table.finding_of("web")
+    assert finding is not None
+    assert finding.clean
+    assert world.held() == {}
+
+
+# A parent that is gone
+
+
+def gone() -> NotFound:
+    return NotFound(problem(Reason.TARGET_NOT_FOUND, ProblemKind.WAITING))
+
+
+async def test_one_who_leaves_a_parent_that_is_gone_may_go_when_that_is_proved() -> None:
+    world = Settling()
+    world.azure.lists = [gone() for _ in range(20)]
+    leaving = asking("web", stance=Stance.LEAVE, records=(record(named("web", A), A),))
+    await world.settle(leaving)
+    finding = world.table.finding_of("web")
+    assert finding is not None
+    assert not finding.clean
+    await world.settle(leaving, seconds=TIMING.gone_interval * 3)
+    finding = world.table.finding_of("web")
+    assert finding is not None
+    assert finding.clean
+    assert len(world.azure.names("own")) >= 2
+
+
+async def test_what_was_proved_for_one_says_nothing_when_the_next_cannot_even_look() -> None:
+    """The application may have been restored since."""
+    world = Settling()
+    world.azure.lists = [gone() for _ in range(20)]
+    await world.settle(asking("first", stance=Stance.LEAVE), seconds=TIMING.gone_interval * 3)
+    world.azure.lists = [AzureProblem(problem(Reason.THROTTLED, ProblemKind.THROTTLED))]
+    await world.settle(asking("second", stance=Stance.LEAVE, records=(record(named("second", A), A),)))
+    finding = world.table.finding_of("second")
+    assert finding is not None
+    assert not finding.clean
