@@ -30,7 +30,7 @@ from entrafed.api.sources import ManagedIdentityRef, Oidc, ServiceAccountRef
 from entrafed.domain.clouds import CLOUDS
 from entrafed.domain.credentials import Pair, Parent, ParentKind, resource_key
 from entrafed.domain.rules import Namespace, allows_credential, rules_allowing_target, rules_serving
-from entrafed.domain.sources import Known, trust_of
+from entrafed.domain.sources import Known, trusts_of
 from entrafed.domain.targets import ResolvedTarget
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000000"
@@ -338,7 +338,8 @@ def test_the_connection_of_the_examples_allows_the_examples(path: Path) -> None:
     known = Known(CLOUDS[connection.cloud], connection.tenant_id, "payments", CLUSTER, principal_id=OBJECT_ID)
     assert federation.spec.federated_credentials
     for item in federation.spec.federated_credentials:
-        assert allows_credential(allowing, item, trust_of(item, known).pair, PAYMENTS, (CLUSTER,)), item.name
+        for trust in trusts_of(item, known):
+            assert allows_credential(allowing, item, trust.pair, PAYMENTS, (CLUSTER,)), item.name
 
 
 texts = st.text(alphabet="ab/:.", min_size=1, max_size=12)

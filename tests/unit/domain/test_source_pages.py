@@ -11,7 +11,7 @@ from entrafed.api.openapi import Schema, structural
 from entrafed.api.rules import Rule
 from entrafed.domain.clouds import CLOUDS
 from entrafed.domain.rules import Namespace, allows_credential
-from entrafed.domain.sources import Known, trust_of
+from entrafed.domain.sources import Known, trusts_of
 from manifests import TENANT, rule
 from source_pages import FOLDER, PAGES
 
@@ -41,8 +41,8 @@ def test_a_page_says_of_every_field_where_its_value_is_found(source: str) -> Non
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_rule_of_a_page_allows_each_of_its_items(source: str) -> None:
     page = PAGES[source]
+    assert all(source in item for item in page.items)
     allowing = TypeAdapter(Rule).validate_python(rule(*page.allowed))
     for item in TypeAdapter(list[FederatedCredential]).validate_python(page.items):
-        assert source in page.items[0]
-        pair = trust_of(item, KNOWN).pair
-        assert allows_credential([allowing], item, pair, Namespace("payments", {}), (CLUSTER,)), item.name
+        for trust in trusts_of(item, KNOWN):
+            assert allows_credential([allowing], item, trust.pair, Namespace("payments", {}), (CLUSTER,)), item.name
