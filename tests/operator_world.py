@@ -27,6 +27,7 @@ from entrafed_lab.azure import ServiceName, SimulatedAzure, default_seed
 from entrafed_lab.azure.objects import CredentialHolder
 from entrafed_lab.azure.seed import HOME_TENANT, OPERATOR_APP, READER_APP, WEB_IDENTITY
 from entrafed_lab.controlplane import Kubectl
+from kstatus import KStatus, kstatus
 from kube_world import SYSTEM, Cluster
 from lab_fixtures import OPERATOR_SUBJECT, StartAzure
 from manifests import Manifest, federation
@@ -322,9 +323,18 @@ class World:
         for name in names or ("web",):
             await self.until(lambda name=name: not self.seen(name), f"{name} gone", within)  # type: ignore[misc]
 
-    async def events(self) -> list[Manifest]:
-        found: list[Manifest] = (await self.kubectl.get("events", *self._there))["items"]
-        return found
+    def require_truth(self) -> None:
+        """Of every version that anybody saw: conditions make sense together, and what is current was in Azure."""
+        for version in (one for versions in self.versions.values() for one in versions):
+            status = version.body.get("status", {})
+            conditions = {condition["type"]: condition["status"] for condition in status.get("conditions", ())}
+            assert not {"Reconciling", "Stalled"} <= conditions.keys(), status
+            assert conditions.get("Ready") != "True" or not {"Reconciling", "Stalled"} & conditions.keys(), status
+            if kstatus(version.body) is KStatus.CURRENT:
+                rows = {row["name"]: row["credentials"] for row in status["federatedCredentials"]}
+                assert rows.keys() == {item["name"] for item in version.body["spec"]["federatedCredentials"]}, status
+                assert all(len(credentials) == 1 for credentials in rows.values()), status
+                assert {one["subject"] for (one,) in rows.values()} <= version.held, (status, version.held)
 
     async def operator_writes(self) -> int:
         """Requests so far that changed objects of our group, as the API server counts them, less this test's own."""
@@ -417,6 +427,7 @@ async def new_world(
     for world in made:
         world.azure.faults.clear()
         await _leave(world)
+        world.require_truth()
     for watch in watching:
         watch.cancel()
     await asyncio.gather(*watching, return_exceptions=True)
