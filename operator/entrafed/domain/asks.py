@@ -6,6 +6,7 @@ from enum import StrEnum
 from entrafed.api.federation import DriftPolicy
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import Pair, Trust
+from entrafed.domain.marks import read_mark
 
 
 class Stance(StrEnum):
@@ -64,9 +65,18 @@ class Ask:
     def order(self) -> tuple[float, str]:
         return (self.since, self.uid)
 
-    @property
-    def holds(self) -> frozenset[Pair]:
-        """Pairs that nothing may be removed for while this ask stands."""
-        recorded = frozenset(r.trust.pair for r in self.records) if self.stance is Stance.KEEP else frozenset()
-        wanted = frozenset() if self.is_leaving else frozenset(t.pair for t in self.wanted)
-        return (wanted | self.kept | recorded) - self.revoked
+    def holds(self, name: str, pair: Pair | None) -> bool:
+        """Whether the credential of this name may not be removed while this ask stands.
+
+        What was denied before it was written holds only what carries the object's own mark: else a new object could
+        keep alive what a rule withdraws from another one.
+        """
+        if pair is None or pair in self.revoked:
+            return False
+        if not self.is_leaving and any(trust.pair == pair for trust in self.wanted):
+            return True
+        is_recorded = any(record.trust.pair == pair for record in self.records)
+        if pair in self.kept:
+            mark = read_mark(name)
+            return is_recorded or (mark is not None and mark.owner == self.owner)
+        return is_recorded and self.stance is Stance.KEEP

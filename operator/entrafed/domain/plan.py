@@ -79,8 +79,7 @@ def plan(
     there = tuple(c for c in listed if c.name not in misnamed)
     ours = _ours(there, asking, clusters)
     draft = _Draft(ours, reported=_reported(asking))
-    held = {pair for ask in asking for pair in ask.holds}
-    used = {c.name for c in there if c.pair in held}
+    used = {c.name for c in there if any(ask.holds(c.name, c.pair) for ask in asking)}
     for trust, ask in _holders(there, asking, draft).items():
         used.add(_place(trust, ask, there, clusters[0], draft))
     unused = sorted(ours - used - _stood_for(stuck, asking))
@@ -181,7 +180,7 @@ def _kept(asking: list[Ask]) -> list[Trust]:
         record.trust
         for ask in asking
         for record in ask.records
-        if (ask.stance is Stance.KEEP or record.trust.pair in ask.kept) and record.trust.pair in ask.holds
+        if (ask.stance is Stance.KEEP or record.trust.pair in ask.kept) and ask.holds(record.name, record.trust.pair)
     ]
 
 

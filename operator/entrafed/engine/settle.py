@@ -203,7 +203,6 @@ class Settler:
         if not self._table.is_complete:
             return None
         asks = self._table.asks_of(parent)
-        held = {pair for ask in asks for pair in ask.holds}
         known = {c.name.lower() for c in lane.view()} | {n.lower() for n in (*lane.deleted, *run.failed)}
         for ask in asks:
             if ask.stance is not Stance.LEAVE or ask.sign_in in unseen:
@@ -211,7 +210,8 @@ class Settler:
             for record in ask.records:
                 pair, mark = record.trust.pair, read_mark(record.name)
                 is_ours = mark is not None and mark.cluster in self._clusters and mark.pair == pair_mark(pair)
-                if is_ours and pair not in held and record.name.lower() not in known:
+                is_held = any(other.holds(record.name, pair) for other in asks)
+                if is_ours and not is_held and record.name.lower() not in known:
                     return Delete(record.name)
         return None
 
@@ -372,11 +372,13 @@ def _writer(step: Step, asks: list[Ask]) -> SignIn | None:
 
 def _handed_over(ask: Ask, asks: list[Ask], lane: Lane) -> list[str]:
     """Names with the leaver's mark whose pairs others hold."""
-    held = {pair for other in asks if other.uid != ask.uid for pair in other.holds}
+    others = [other for other in asks if other.uid != ask.uid]
     return [
         credential.name
         for credential in lane.view()
-        if credential.pair in held and (mark := read_mark(credential.name)) and mark.owner == ask.owner
+        if (mark := read_mark(credential.name))
+        and mark.owner == ask.owner
+        and any(other.holds(credential.name, credential.pair) for other in others)
     ]
 
 

@@ -76,7 +76,7 @@ def _is_left(credential: ObservedCredential, ask: Ask, asks: list[Ask], clusters
         return True
     if ask.stance is Stance.RETAIN and credential.pair not in ask.revoked:
         return False
-    return not any(credential.pair in other.holds for other in asks if other.uid != ask.uid)
+    return not any(other.holds(credential.name, credential.pair) for other in asks if other.uid != ask.uid)
 
 
 def _problem_of(verdict: Verdict) -> Problem:

@@ -138,6 +138,33 @@ async def test_no_forged_status_takes_from_another_object_what_that_asks_for(
     assert tuple(world.held().values()) == there
 
 
+# What is denied
+
+
+@pytest.mark.parametrize("stance", [Stance.LEAVE, Stance.RECONCILE])
+async def test_a_new_object_to_which_a_pair_is_denied_does_not_keep_it_alive_for_another(stance: Stance) -> None:
+    """Else who may make objects could defer a revocation for ever, by a new one every few minutes."""
+    world = Settling((standing(named("old", A), A),))
+    old = asking("old", stance=stance, records=(record(named("old", A), A),))
+    new = replace(asking("new"), kept=frozenset({A.pair}))
+    await world.settle(replace(old, revoked=frozenset({A.pair})), new)
+    assert world.held() == {}
+
+
+async def test_a_pair_that_is_denied_stays_for_a_while_for_each_object_it_was_written_for() -> None:
+    name = named("one", A)
+    world = Settling((standing(name, A),))
+    shared = replace(asking("two"), kept=frozenset({A.pair}), records=(record(name, A),))
+    await world.settle(asking("one", stance=Stance.LEAVE), shared)
+    assert list(world.held()) == [name]
+
+
+async def test_a_pair_that_was_written_but_never_recorded_stays_for_a_while_by_its_mark() -> None:
+    world = Settling((standing(named("one", A), A),))
+    await world.settle(replace(asking("one"), kept=frozenset({A.pair})))
+    assert list(world.held()) == [named("one", A)]
+
+
 # What others are told
 
 
