@@ -107,7 +107,7 @@ demands = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(there=parents, asks=demands, lagging=st.lists(st.booleans(), max_size=3))
 async def test_whatever_statuses_say_and_lists_lack_what_others_made_stays_as_it_was(
     there: list[ObservedCredential], asks: list[Ask], lagging: list[bool]
@@ -121,7 +121,7 @@ async def test_whatever_statuses_say_and_lists_lack_what_others_made_stays_as_it
     assert {name: c for name, c in world.held().items() if not is_ours(name)} == foreign
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(
     wanted=st.lists(trusts, min_size=1, max_size=3, unique_by=lambda t: t.pair), forged=forgeries, lags=st.booleans()
 )
