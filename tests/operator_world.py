@@ -441,8 +441,7 @@ async def _leave(world: World) -> None:
     for name in world.versions:
         if world.seen(name):
             await strip(world.kubectl, FEDERATIONS, world.seen(name)["metadata"])
-    for name in world.connections:
-        await strip(world.kubectl, CONNECTIONS, {"name": name})
+    await world.kubectl("delete", CONNECTIONS, *world.connections, "--wait=false", "--ignore-not-found")
 
 
 @pytest_asyncio.fixture
