@@ -88,7 +88,7 @@ class Admitter:
         self._clock = clock
         self._timing = timing
         self._allow_endpoints = allow_endpoints
-        self._judge = Judge(reads, kube)
+        self._judge = Judge(reads, kube, timing)
 
     def inputs_of(self, federation: Federation) -> Inputs:
         """What an admission of this object would be made from now."""
@@ -198,6 +198,8 @@ class Admitter:
             reported = was_reported_missing(federation)
             raise _Unresolved(self._absences.living(federation.metadata.uid, missing.problem, reported)) from None
         except AzureProblem as failure:
+            if not allowed and failure.problem.stalled:  # whom Azure refuses what is no affair of who may not ask
+                return pinned, ()
             raise _Unresolved(failure.problem) from None
         self._absences.seen(federation.metadata.uid)
         rules = rules_allowing_target(access.rules, target, found)
@@ -214,10 +216,16 @@ class Admitter:
         return frozenset(identity.client_id.lower() for identity in own if identity is not None)
 
     def _denied(self, federation: Federation, inputs: Inputs, access: _Access) -> Admission:
-        """A target that was never allowed: nothing about it is told, and nothing of ours can be there."""
+        """A target that no status shows to have been allowed: nothing about it is told.
+
+        What was written before the first status, in the seconds until the rule was withdrawn, goes without delay.
+        """
         problem = _target_denied(access)
         outcomes = tuple(Outcome(item.name, None, problem) for item in federation.spec.federated_credentials)
-        return Admission(inputs, Knowledge(outcomes=outcomes, problem=problem))
+        parent, ask = self._table.parent_of(federation.metadata.uid), self._table.ask_of(federation.metadata.uid)
+        if ask is not None:
+            ask = replace(ask, stance=Stance.RECONCILE, wanted=frozenset(), kept=frozenset(), items=())
+        return Admission(inputs, Knowledge(outcomes=outcomes, problem=problem), parent=parent, ask=ask)
 
     async def _outcomes(
         self, federation: Federation, access: _Access, rules: tuple[Rule, ...], not_before: float | None

@@ -15,6 +15,7 @@ from entrafed.domain.rules import Namespace, allows_credential
 from entrafed.domain.sources import Known, trust_of
 from entrafed.engine.ports import Kube
 from entrafed.engine.reads import Reads
+from entrafed.engine.timing import Timing
 
 SUSPENDED = Problem(
     ProblemKind.WAITING, Reason.SUSPENDED, "`spec.suspend` is true: nothing is read from or written to Azure"
@@ -58,9 +59,10 @@ class _Unknown(Exception):
 class Judge:
     """Judges items; reads what a source needs to know."""
 
-    def __init__(self, reads: Reads, kube: Kube) -> None:
+    def __init__(self, reads: Reads, kube: Kube, timing: Timing) -> None:
         self._reads = reads
         self._kube = kube
+        self._timing = timing
 
     async def outcome(self, item: FederatedCredential, case: Case) -> Outcome:
         """One item: what it may ask for, or why nothing."""
@@ -93,7 +95,8 @@ class Judge:
             identity = await self._reads.managed_identity(case.sign_in, resource_id, not_before)
         except NotFound:
             message = f"managed identity {resource_id} was not found; create it, or mend its resource id"
-            raise _Unknown(Problem(ProblemKind.TERMINAL, Reason.IDENTITY_NOT_FOUND, message)) from None
+            after = self._timing.missing
+            raise _Unknown(Problem(ProblemKind.TERMINAL, Reason.IDENTITY_NOT_FOUND, message, after)) from None
         except AzureProblem as failure:
             raise _Unknown(failure.problem) from None
         if identity.tenant_id != case.sign_in.tenant_id:

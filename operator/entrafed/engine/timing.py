@@ -26,7 +26,7 @@ class Timing:
     reads: float = 60.0
     """How long what is known of a referenced object is shared before it is read again."""
     missing: float = 60.0
-    """Between looks for a target that was not found."""
+    """Between looks for a target, or an item's identity, that was not found."""
     forbidden: float = 600.0
     """Between tries of what needs a person to act."""
     conflict: float = 300.0

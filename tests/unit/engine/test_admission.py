@@ -12,7 +12,7 @@ from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Stance
 from entrafed.domain.credentials import Pair, Parent, ParentKind
-from entrafed.domain.errors import AzureProblem
+from entrafed.domain.errors import AzureProblem, ProblemKind
 from entrafed.domain.findings import Finding, Knowledge
 from entrafed.domain.summary import summarise
 from entrafed.domain.targets import OwnIdentity
@@ -122,6 +122,16 @@ async def test_whether_a_target_that_no_rule_allows_exists_is_not_told(there: bo
     admission = await world.admit(one)
     assert reason(admission) is Reason.NOT_PERMITTED
     assert admission.problem is None
+
+
+async def test_nor_is_what_azure_says_of_it() -> None:
+    world = Admitting()
+    world.connect(ANOTHER_TARGET)
+    one = federation(oidc("a"), target=BY_NAME)
+    world.azure.targets[one.spec.target] = AzureProblem(problem(Reason.ACCESS_DENIED, ProblemKind.FORBIDDEN))
+    assert reason(await world.admit(one)) is Reason.NOT_PERMITTED
+    world.azure.targets[one.spec.target] = AzureProblem(problem(Reason.AZURE_UNAVAILABLE))
+    assert reason(await world.admit(one)) is Reason.AZURE_UNAVAILABLE  # it may be allowed: nobody knows
 
 
 async def test_nor_is_the_tenant_that_it_is_in() -> None:
@@ -353,6 +363,20 @@ async def test_a_pair_that_another_item_may_have_is_not_revoked() -> None:
     world.connect({**EVERYTHING, "federatedCredentials": [{"issuer": ISSUER, "subjects": ["job-shared"]}]})
     ask = await world.asked(federation(oidc("a"), oidc("shared"), status=status(long_ago)))
     assert (ask.wanted, ask.revoked) == (frozenset({job("shared")}), frozenset({job("a").pair}))
+
+
+async def test_what_was_written_before_the_first_status_goes_when_its_rule_does() -> None:
+    world = Admitting()
+    one = federation(oidc("a"))
+    await world.asked(one)
+    world.connect()
+    admission = await world.admit(one)
+    assert (reason(admission), admission.parent) == (Reason.NOT_PERMITTED, APP.parent)
+    assert admission.ask is not None
+    assert admission.ask.stance is Stance.RECONCILE
+    assert not admission.ask.wanted
+    assert not admission.ask.holds("any", job("a").pair)
+    assert not admission.knowledge.may_show_target
 
 
 items = st.lists(st.sampled_from("abcd"), unique=True, max_size=4)

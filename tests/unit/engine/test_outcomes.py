@@ -20,7 +20,7 @@ from unit.domain.federations import (
     federation,
     oidc,
 )
-from unit.engine.admitting import AUDIENCE, WEB, Admitting, job, outcome, reason
+from unit.engine.admitting import AUDIENCE, TIMING, WEB, Admitting, job, outcome, reason
 from unit.engine.port_fakes import problem
 
 ACCOUNT: Manifest = {"name": "pods", "serviceAccount": {"name": "web"}}
@@ -101,6 +101,8 @@ async def test_an_identity_that_is_missing_is_said_to_be_missing_and_what_it_had
     admission = await world.admit(federation(MACHINE, generation=2))
     assert reason(admission, "vm") is Reason.IDENTITY_NOT_FOUND
     assert outcome(admission, "vm").denied_since is None
+    assert admission.problem is not None
+    assert admission.problem.after == TIMING.missing  # who makes it now need not wait for long
 
 
 async def test_an_identity_of_another_tenant_is_refused_with_both_tenants_named() -> None:
