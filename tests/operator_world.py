@@ -13,9 +13,10 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -25,7 +26,7 @@ import trustme
 from entrafed.api.metadata import CONNECTIONS, FEDERATIONS, RECONCILE_ANNOTATION
 from entrafed_lab.azure import ServiceName, SimulatedAzure, default_seed
 from entrafed_lab.azure.objects import CredentialHolder
-from entrafed_lab.azure.seed import HOME_TENANT, OPERATOR_APP, READER_APP, WEB_IDENTITY
+from entrafed_lab.azure.seed import HOME_TENANT, OPERATOR_APP, READER_APP, WEB_IDENTITY, Seed
 from entrafed_lab.controlplane import Kubectl
 from kstatus import KStatus, kstatus
 from kube_world import SYSTEM, Cluster
@@ -192,6 +193,7 @@ class World:
     cluster: Cluster
     operator: Operator
     azure: SimulatedAzure
+    tenant_id: str
     namespace: str
     connections: list[str] = field(default_factory=list)
     versions: dict[str, list[Version]] = field(default_factory=dict)
@@ -233,7 +235,7 @@ class World:
                 "kind": "EntraConnection",
                 "metadata": {"name": name or self.namespace},
                 "spec": {
-                    "tenantId": HOME_TENANT,
+                    "tenantId": self.tenant_id,
                     "credential": {"workloadIdentity": {"clientId": OPERATOR_APP}},
                     "endpoints": urls,
                     "rules": [everything(self.namespace)],
@@ -401,6 +403,13 @@ def everything(namespace: str) -> Manifest:
     }
 
 
+def in_tenant(tenant_id: str) -> Seed:
+    """The default seed in a tenant of its own: to the operator, what another Azure held there would be the same."""
+    seed = default_seed()
+    tenants = (replace(tenant, id=tenant_id) if tenant.id == HOME_TENANT else tenant for tenant in seed.tenants)
+    return replace(seed, tenants=tuple(tenants))
+
+
 NewWorld = Callable[..., Awaitable[World]]
 
 
@@ -413,10 +422,10 @@ async def new_world(
     watching: list[asyncio.Task[None]] = []
 
     async def make(**wishes: Any) -> World:
-        plane = cluster.plane
-        seed = default_seed().trusting_operator(issuer=plane.url, subject=OPERATOR_SUBJECT)
+        plane, tenant_id = cluster.plane, str(uuid4())
+        seed = in_tenant(tenant_id).trusting_operator(issuer=plane.url, subject=OPERATOR_SUBJECT)
         azure = await start_azure(**{"seed": seed, "trusted_issuer_cas": (plane.ca_path,), **wishes})
-        world = World(cluster, operator, azure, namespace)
+        world = World(cluster, operator, azure, tenant_id, namespace)
         made.append(world)
         watching.append(asyncio.create_task(world.watch()))
         await world.connect()
