@@ -39,13 +39,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an item of the spec came to before anything was written. Without a trust, or denied, nothing is asked for.
+    """What an item of the spec came to before anything was written. Without trusts, or denied, nothing is asked for.
 
     `denied_since` is in seconds since the epoch, None for an item that is permitted or not judged.
     """
 
     name: str
-    trust: Trust | None
+    trusts: tuple[Trust, ...]
     problem: Problem | None = None
     denied_since: float | None = None
 

@@ -21,7 +21,7 @@ from entrafed.api.status import (
 )
 from entrafed.domain.credentials import ObservedCredential, Pair, ParentKind, Trust
 from entrafed.domain.errors import Problem, ProblemKind
-from entrafed.domain.findings import Finding, Knowledge, Left, Outcome
+from entrafed.domain.findings import Finding, Knowledge, Left, Outcome, Standing
 from entrafed.domain.targets import ResolvedTarget
 from entrafed.domain.times import to_text
 
@@ -124,17 +124,24 @@ def _asked(
             outcome.problem or knowledge.problem or (knowledge.finding and knowledge.finding.problem) or IN_PROGRESS
         )
         return _Item(outcome.name, before, problem, denied_since)
-    if outcome.trust is None or outcome.problem is not None:
+    if not outcome.trusts or outcome.problem is not None:
         return _Item(outcome.name, remains, outcome.problem or IN_PROGRESS, denied_since)
-    standing = knowledge.finding.standings.get(outcome.trust) if knowledge.finding else None
-    if standing is None:
+    found = knowledge.finding.standings if knowledge.finding else {}
+    if any(trust not in found for trust in outcome.trusts):
         return _Item(outcome.name, before, IN_PROGRESS)
+    stands = [c for trust in outcome.trusts for c in _standing(trust, found[trust], recorded.values())]
+    wrong = [found[trust].problem for trust in outcome.trusts] + [one.problem for one in left]
+    first_wrong = next((one for one in wrong if one is not None), BEING_REMOVED if left else None)
+    return _Item(outcome.name, (*stands, *remains), first_wrong)
+
+
+def _standing(
+    trust: Trust, standing: Standing, recorded: Iterable[CredentialItemStatus]
+) -> tuple[CredentialStatus, ...]:
+    """What to record of a wanted trust. Drift forgotten would count as never written, and be made."""
     if standing.problem is not None and standing.problem.reason is Reason.DRIFTED:
-        stands = _written(outcome.trust, recorded.values())  # forgotten, it would count as never written, and be made
-    else:
-        stands = (_credential(standing.credential, standing.origin),) if standing.credential else ()
-    blocked = next((one.problem for one in left if one.problem), BEING_REMOVED if left else None)
-    return _Item(outcome.name, (*stands, *remains), standing.problem or blocked)
+        return _written(trust, recorded)
+    return (_credential(standing.credential, standing.origin),) if standing.credential else ()
 
 
 def _written(trust: Trust, recorded: Iterable[CredentialItemStatus]) -> tuple[CredentialStatus, ...]:

@@ -23,7 +23,7 @@ from entrafed.engine.objects import Objects
 from entrafed.engine.outcomes import SUSPENDED, Case, Judge
 from entrafed.engine.ports import Clock, Kube
 from entrafed.engine.reads import Reads
-from entrafed.engine.recorded import denied_since, pinned_target, records_of, withdrawn
+from entrafed.engine.recorded import denied_since, pinned_target, records_of, trusts_by_item, withdrawn
 from entrafed.engine.table import Table
 from entrafed.engine.timing import Timing
 from entrafed.engine.versions import Inputs
@@ -140,7 +140,7 @@ class Admitter:
             parent, before = self.kept(federation) or (None, None)
         elif inputs.leaving or federation.spec.suspend:
             before = replace(before, stance=Stance.KEEP)
-        outcomes = tuple(Outcome(item.name, None, problem) for item in federation.spec.federated_credentials)
+        outcomes = tuple(Outcome(item.name, (), problem) for item in federation.spec.federated_credentials)
         knowledge = Knowledge(outcomes=outcomes, problem=problem)
         return Admission(inputs, knowledge, parent=parent, ask=before, problem=problem, resolved=False)
 
@@ -221,7 +221,7 @@ class Admitter:
         What was written before the first status, in the seconds until the rule was withdrawn, goes without delay.
         """
         problem = _target_denied(access)
-        outcomes = tuple(Outcome(item.name, None, problem) for item in federation.spec.federated_credentials)
+        outcomes = tuple(Outcome(item.name, (), problem) for item in federation.spec.federated_credentials)
         parent, ask = self._table.parent_of(federation.metadata.uid), self._table.ask_of(federation.metadata.uid)
         if ask is not None:
             ask = replace(ask, stance=Stance.RECONCILE, wanted=frozenset(), kept=frozenset(), items=())
@@ -235,7 +235,7 @@ class Admitter:
             namespace=access.namespace,
             rules=rules,
             own_clients=self._own_clients(),
-            recorded={record.item: record.trust for record in records_of(federation)},
+            recorded=trusts_by_item(records_of(federation)),
             not_before=not_before,
         )
         outcomes = [await self._judge.outcome(item, case) for item in federation.spec.federated_credentials]
@@ -255,15 +255,13 @@ class Admitter:
         self, federation: Federation, inputs: Inputs, access: _Access, target: ResolvedTarget, knowledge: Knowledge
     ) -> Admission:
         """The ask that the outcomes make."""
-        recorded: dict[str, set[Pair]] = {}
-        for record in records_of(federation):
-            recorded.setdefault(record.item, set()).add(record.trust.pair)
+        recorded = trusts_by_item(records_of(federation))
         outcomes = knowledge.outcomes
-        items = tuple((o.name, o.trust) for o in outcomes if o.problem is None and o.trust is not None)
+        items = tuple((o.name, trust) for o in outcomes if o.problem is None for trust in o.trusts)
         wanted = frozenset(trust for _, trust in items)
         kept, revoked, due = set[Pair](), set[Pair](), list[float]()
         for outcome in outcomes:
-            pairs = recorded.get(outcome.name, set()) | ({outcome.trust.pair} if outcome.trust else set())
+            pairs = {trust.pair for trust in (*recorded.get(outcome.name, ()), *outcome.trusts)}
             if outcome.denied_since is not None and outcome.problem and outcome.problem.reason is Reason.REVOKED:
                 revoked |= pairs
             elif outcome.problem is not None:

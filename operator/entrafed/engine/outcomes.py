@@ -12,7 +12,7 @@ from entrafed.domain.credentials import Pair, Trust
 from entrafed.domain.errors import AzureProblem, KubeProblem, NotFound, Problem, ProblemKind
 from entrafed.domain.findings import Outcome
 from entrafed.domain.rules import Namespace, allows_credential
-from entrafed.domain.sources import Known, trust_of
+from entrafed.domain.sources import Known, trusts_of
 from entrafed.engine.ports import Kube
 from entrafed.engine.reads import Reads
 from entrafed.engine.timing import Timing
@@ -35,17 +35,17 @@ class Case:
     namespace: Namespace
     rules: tuple[Rule, ...]
     own_clients: frozenset[str]
-    recorded: Mapping[str, Trust]
+    recorded: Mapping[str, tuple[Trust, ...]]
     not_before: float | None
 
 
 class _Refused(Exception):
     """No rule allows it."""
 
-    def __init__(self, message: str, trust: Trust | None = None) -> None:
+    def __init__(self, message: str, trusts: tuple[Trust, ...] = ()) -> None:
         super().__init__(message)
         self.problem = Problem(ProblemKind.FORBIDDEN, Reason.NOT_PERMITTED, message)
-        self.trust = trust
+        self.trusts = trusts
 
 
 class _Unknown(Exception):
@@ -66,18 +66,17 @@ class Judge:
 
     async def outcome(self, item: FederatedCredential, case: Case) -> Outcome:
         """One item: what it may ask for, or why nothing."""
-        recorded = case.recorded.get(item.name)
+        trusts = recorded = case.recorded.get(item.name, ())
         try:
             _require_identity_rule(item, case)
-            trust = recorded
             if case.not_before is not None:
-                trust = trust_of(item, await self._known(item, case, case.not_before))
-            await self._require_rule(item, trust, case)
+                trusts = trusts_of(item, await self._known(item, case, case.not_before))
+            await self._require_rule(item, trusts, case)
         except _Refused as refused:
-            return Outcome(item.name, refused.trust, refused.problem, denied_since=0.0)
+            return Outcome(item.name, refused.trusts, refused.problem, denied_since=0.0)
         except _Unknown as unknown:
             return Outcome(item.name, recorded, unknown.problem)
-        return Outcome(item.name, trust, SUSPENDED if case.not_before is None else None)
+        return Outcome(item.name, trusts, SUSPENDED if case.not_before is None else None)
 
     async def _known(self, item: FederatedCredential, case: Case, not_before: float) -> Known:
         return Known(
@@ -116,16 +115,14 @@ class Judge:
             message = "the issuer of this cluster's service account tokens cannot be read from the API server"
             raise _Unknown(Problem(ProblemKind.TRANSIENT, Reason.ISSUER_UNKNOWN, message)) from None
 
-    async def _require_rule(self, item: FederatedCredential, trust: Trust | None, case: Case) -> None:
-        """Raise unless a rule allows the item. The cluster's issuer is asked for only where it can decide."""
-        if item.managed_identity is not None or trust is None:
-            return
-        if self._allows(item, trust.pair, case, ()):
+    async def _require_rule(self, item: FederatedCredential, trusts: tuple[Trust, ...], case: Case) -> None:
+        """Raise unless rules allow all of the item. The cluster's issuer is asked for only where it can decide."""
+        if item.managed_identity is not None or all(self._allows(item, trust.pair, case, ()) for trust in trusts):
             return
         by_cluster = any(match.issuer == OWN_CLUSTER for rule in case.rules for match in rule.federated_credentials)
-        if by_cluster and self._allows(item, trust.pair, case, (await self._cluster_issuer(),)):
-            return
-        raise _Refused(_not_allowed(case), trust)
+        issuers = (await self._cluster_issuer(),) if by_cluster else ()
+        if not all(self._allows(item, trust.pair, case, issuers) for trust in trusts):
+            raise _Refused(_not_allowed(case), trusts)
 
     def _allows(self, item: FederatedCredential, pair: Pair, case: Case, issuers: Collection[str]) -> bool:
         return allows_credential(case.rules, item, pair, case.namespace, issuers)
@@ -134,7 +131,7 @@ class Judge:
 def _require_identity_rule(item: FederatedCredential, case: Case) -> None:
     """Raise for an identity that no rule allows, before anything about it is read."""
     if item.managed_identity is not None and not allows_credential(case.rules, item, None, case.namespace, ()):
-        raise _Refused(_not_allowed(case), case.recorded.get(item.name))
+        raise _Refused(_not_allowed(case), case.recorded.get(item.name, ()))
 
 
 def _not_allowed(case: Case) -> str:

@@ -1,5 +1,7 @@
 """What the status of an object records: the operator's own memory, in a place where a hand may have written too."""
 
+from collections.abc import Iterable
+
 from pydantic import TypeAdapter, ValidationError
 
 from entrafed.api.federation import Federation
@@ -55,13 +57,21 @@ def withdrawn(federation: Federation) -> frozenset[Pair]:
 
 
 def denied_since(federation: Federation, outcome: Outcome, now: float) -> float:
-    """Since when an item is denied, in seconds since the epoch: as was recorded for it, or for its pair under another
-    name, else `now`. A time to come is none: it would defer the removal."""
-    pair = outcome.trust and outcome.trust.pair
+    """Since when an item is denied, in seconds since the epoch: as was recorded for it, or for a pair of it under
+    another name, else `now`. A time to come is none: it would defer the removal."""
+    pairs = {trust.pair for trust in outcome.trusts}
     recorded = (
         to_seconds(item.denied_since, unreadable=now)
         for item in federation.status.federated_credentials
         if item.denied_since
-        and (item.name == outcome.name or pair in {Pair(c.issuer, c.subject) for c in item.credentials})
+        and (item.name == outcome.name or not pairs.isdisjoint(Pair(c.issuer, c.subject) for c in item.credentials))
     )
     return min([now, *recorded])
+
+
+def trusts_by_item(records: Iterable[Record]) -> dict[str, tuple[Trust, ...]]:
+    """What was written, by the item that it was written for."""
+    by_item: dict[str, tuple[Trust, ...]] = {}
+    for record in records:
+        by_item[record.item] = (*by_item.get(record.item, ()), record.trust)
+    return by_item

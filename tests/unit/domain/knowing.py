@@ -119,9 +119,9 @@ federations = st.builds(
 @st.composite
 def outcomes(draw: st.DrawFn, name: str) -> Outcome:
     """What an item came to: permitted, unknown or denied."""
-    trust = draw(st.none() | trusts)
-    problem = draw(maybe_problems) if trust else draw(problems)
-    return Outcome(name, trust, problem, draw(st.none() | st.just(1000.0)) if problem else None)
+    asked = tuple(draw(st.lists(trusts, max_size=2, unique=True)))
+    problem = draw(maybe_problems) if asked else draw(problems)
+    return Outcome(name, asked, problem, draw(st.none() | st.just(1000.0)) if problem else None)
 
 
 @st.composite
@@ -143,7 +143,7 @@ def knowledges(draw: st.DrawFn, of: Federation) -> Knowledge:
     """All that may be known of an object, whether or not it makes sense together."""
     items = () if of.metadata.deletion_timestamp else of.spec.federated_credentials
     found = tuple(draw(outcomes(item.name)) for item in items)
-    wanted = frozenset(o.trust for o in found if o.trust and not o.problem)
+    wanted = frozenset(trust for o in found if not o.problem for trust in o.trusts)
     return Knowledge(
         outcomes=found,
         target=draw(st.sampled_from([None, TARGET])),

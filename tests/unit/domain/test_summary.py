@@ -113,7 +113,10 @@ def all_is_in_place(knowledge: Knowledge) -> bool:
         and finding is not None
         and finding.problem is None
         and not finding.left
-        and all(o.trust and not o.problem and finding.standings[o.trust].problem is None for o in knowledge.outcomes)
+        and all(
+            o.trusts and not o.problem and all(finding.standings[trust].problem is None for trust in o.trusts)
+            for o in knowledge.outcomes
+        )
     )
 
 
@@ -181,7 +184,7 @@ def test_tools_see_success_failure_and_progress_as_they_are(known: tuple[Federat
 @pytest.mark.parametrize("kind", ProblemKind)
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.SUSPENDED])
 def test_each_problem_is_told_as_its_kind_is_to_be_handled(kind: ProblemKind, reason: Reason) -> None:
-    status = summarise(federation(oidc("a")), knowing(None, Outcome("a", A), whole=problem(kind, reason)), LATER)
+    status = summarise(federation(oidc("a")), knowing(None, Outcome("a", (A,)), whole=problem(kind, reason)), LATER)
     stalled = kind in (ProblemKind.TERMINAL, ProblemKind.FORBIDDEN, ProblemKind.CONFLICT)
     quiet = kind in (ProblemKind.WAITING, ProblemKind.THROTTLED)
     assert ready(status).status is (ConditionStatus.UNKNOWN if quiet else ConditionStatus.FALSE)
@@ -193,7 +196,7 @@ def test_each_problem_is_told_as_its_kind_is_to_be_handled(kind: ProblemKind, re
 def test_a_suspended_object_is_neither_ready_nor_moving_nor_stalled() -> None:
     suspended = problem(ProblemKind.WAITING, Reason.SUSPENDED)
     status = summarise(
-        federation(oidc("a"), suspend=True), knowing(None, Outcome("a", A, suspended), whole=suspended), 0
+        federation(oidc("a"), suspend=True), knowing(None, Outcome("a", (A,), suspended), whole=suspended), 0
     )
     assert (ready(status).status, ready(status).reason) == (ConditionStatus.UNKNOWN, Reason.SUSPENDED)
     assert of(ConditionType.RECONCILING, status) is None
@@ -218,7 +221,7 @@ def test_a_suspended_object_is_neither_ready_nor_moving_nor_stalled() -> None:
 )
 def test_the_state_of_an_item_tells_what_is_wrong_with_it(found: Problem | None, state: ItemState) -> None:
     standing = Standing(observed(A), Origin.OPERATOR, found)
-    status = summarise(federation(oidc("a")), knowing(looked({A: standing}), Outcome("a", A)), LATER)
+    status = summarise(federation(oidc("a")), knowing(looked({A: standing}), Outcome("a", (A,))), LATER)
     assert rows(status)["a"].state is state
     assert status.summary is not None
     assert status.summary.credentials == ("1/1" if state is ItemState.SYNCED else "0/1")
@@ -228,19 +231,21 @@ def test_what_moves_is_told_before_what_is_stuck_and_what_is_stuck_is_named_with
     stuck = Standing(None, Origin.OPERATOR, problem(ProblemKind.TERMINAL, Reason.VALUE_REFUSED))
     moving = Standing(None, Origin.OPERATOR, problem(ProblemKind.WAITING, Reason.PROGRESSING, "soon"))
     finding = looked({A: stuck, B: moving})
-    status = summarise(federation(oidc("a"), oidc("b")), knowing(finding, Outcome("a", A), Outcome("b", B)), LATER)
+    status = summarise(
+        federation(oidc("a"), oidc("b")), knowing(finding, Outcome("a", (A,)), Outcome("b", (B,))), LATER
+    )
     assert (ready(status).reason, ready(status).message) == (Reason.PROGRESSING, "b: soon (also not in place: a)")
 
 
 def test_the_generation_that_the_status_speaks_about_is_told_everywhere() -> None:
     one = federation(oidc("a"), generation=7)
-    status = summarise(one, knowing(looked({A: synced(A)}), Outcome("a", A)), LATER)
+    status = summarise(one, knowing(looked({A: synced(A)}), Outcome("a", (A,))), LATER)
     assert status.observed_generation == 7
     assert {c.observed_generation for c in status.conditions} == {7}
 
 
 def test_an_item_whose_rules_could_not_be_judged_does_not_count_as_allowed() -> None:
-    unknown = Outcome("a", None, problem(ProblemKind.TRANSIENT, Reason.ISSUER_UNKNOWN))
+    unknown = Outcome("a", (), problem(ProblemKind.TRANSIENT, Reason.ISSUER_UNKNOWN))
     status = summarise(federation(oidc("a")), knowing(looked(), unknown), LATER)
     permitted = of(ConditionType.PERMITTED, status)
     assert permitted is not None
@@ -268,7 +273,7 @@ def test_a_recorded_credential_stays_recorded_until_somebody_looked_and_did_not_
 
 def test_an_item_that_left_the_spec_is_shown_until_what_was_made_for_it_is_gone() -> None:
     one = federation(oidc("b"), status=recorded(row("a", shown(A))))
-    outcome = Outcome("b", B)
+    outcome = Outcome("b", (B,))
     for finding in (
         None,
         Finding(problem=problem(ProblemKind.THROTTLED)),
@@ -287,7 +292,7 @@ def test_what_was_there_before_is_not_remembered_once_the_item_is_gone() -> None
 
 def test_a_renamed_item_takes_its_credential_along() -> None:
     one = federation(oidc("new", "job-a"), status=recorded(row("old", shown(A))))
-    status = summarise(one, knowing(looked({A: synced(A)}), Outcome("new", A)), LATER)
+    status = summarise(one, knowing(looked({A: synced(A)}), Outcome("new", (A,))), LATER)
     assert {name: item.credentials for name, item in rows(status).items()} == {"new": (shown(A),)}
 
 
@@ -301,13 +306,13 @@ def test_what_was_written_stays_known_while_its_drift_is_only_reported(
     """Else it would count as never written, and be written anew against `driftPolicy: Report`."""
     drifted = Standing(there, Origin.OPERATOR, problem(ProblemKind.CONFLICT, Reason.DRIFTED))
     one = federation(oidc(item, "job-a"), driftPolicy="Report", status=recorded(row("a", shown(A))))
-    status = summarise(one, knowing(looked({A: drifted}), Outcome(item, A)), LATER)
+    status = summarise(one, knowing(looked({A: drifted}), Outcome(item, (A,))), LATER)
     assert rows(status)[item].credentials == (shown(A),)
 
 
 def test_a_denied_item_keeps_its_date_when_it_is_renamed_and_left_behind() -> None:
     """Else renaming would begin the delay anew, and what is denied would never be removed."""
-    denied = Outcome("new", A, problem(ProblemKind.FORBIDDEN, Reason.NOT_PERMITTED), denied_since=CREATED_AT)
+    denied = Outcome("new", (A,), problem(ProblemKind.FORBIDDEN, Reason.NOT_PERMITTED), denied_since=CREATED_AT)
     one = federation(oidc("new", "job-a"), status=recorded(row("old", shown(A), denied_since=CREATED)))
     for finding in (None, looked({}, Left(observed(A), None))):
         status = summarise(one, knowing(finding, denied), LATER)
@@ -360,7 +365,7 @@ def test_nothing_of_a_target_is_told_before_a_rule_allows_it(known: tuple[Federa
 def test_a_permitted_target_is_told_and_stays_told() -> None:
     expected = TargetStatus(client_id=CLIENT, object_id=OBJECT, tenant_id=TENANT)
     one = federation(oidc("a"))
-    status = summarise(one, knowing(None, Outcome("a", A)), LATER)
+    status = summarise(one, knowing(None, Outcome("a", (A,))), LATER)
     assert status.target == expected
     assert summarise(replace(one, status=status), Knowledge(), LATER).target == expected
 
@@ -396,7 +401,7 @@ def test_what_is_written_is_read_back_as_the_same_value(known: tuple[Federation,
 
 def test_a_message_that_is_too_long_is_cut_and_the_status_is_written_all_the_same() -> None:
     long = problem(ProblemKind.TERMINAL, message="x" * 2 * MAX_MESSAGE)
-    status = summarise(federation(oidc("a")), knowing(None, Outcome("a", A), whole=long), LATER)
+    status = summarise(federation(oidc("a")), knowing(None, Outcome("a", (A,)), whole=long), LATER)
     assert ready(status).message == "x" * (MAX_MESSAGE - 1) + "…"
     assert rows(status)["a"].message == ready(status).message
 
@@ -418,7 +423,7 @@ def test_the_largest_status_is_within_the_bounds_of_the_schema_and_of_etcd() -> 
         for n, t in zip(names, trusts, strict=False)
     ]
     one = federation(*items, status=before)
-    outcomes = [Outcome(name, trust) for name, trust in zip(names, trusts, strict=False)]
+    outcomes = [Outcome(name, (trust,)) for name, trust in zip(names, trusts, strict=False)]
     for knowledge in (knowing(finding, *outcomes), knowing(None, *outcomes, whole=stuck)):
         status = summarise(one, knowledge, LATER)
         assert len(status.federated_credentials) == 2 * LIMIT
@@ -430,7 +435,7 @@ def test_a_status_that_a_hand_filled_to_the_brim_does_not_stop_the_operator() ->
         *(row(f"gone-{n}", shown(Trust(Pair("https://i.example", str(n)), "x"))) for n in range(MAX_ITEMS))
     )
     items = [oidc(f"item-{n}") for n in range(LIMIT)]
-    outcomes = [Outcome(f"item-{n}", None, problem(ProblemKind.TRANSIENT)) for n in range(LIMIT)]
+    outcomes = [Outcome(f"item-{n}", (), problem(ProblemKind.TRANSIENT)) for n in range(LIMIT)]
     status = summarise(federation(*items, status=forged), knowing(None, *outcomes), LATER)
     assert len(status.federated_credentials) == MAX_ITEMS
     assert {f"item-{n}" for n in range(LIMIT)} <= set(rows(status))
@@ -438,7 +443,7 @@ def test_a_status_that_a_hand_filled_to_the_brim_does_not_stop_the_operator() ->
 
 def test_lists_are_sorted_whatever_order_a_hand_gave_them() -> None:
     disordered = recorded(row("a", *sorted((shown(A), shown(B)), key=lambda c: c.credential_name, reverse=True)))
-    status = summarise(federation(oidc("a"), status=disordered), knowing(None, Outcome("a", A)), LATER)
+    status = summarise(federation(oidc("a"), status=disordered), knowing(None, Outcome("a", (A,))), LATER)
     found = [c.credential_name for c in rows(status)["a"].credentials]
     assert found == sorted(found)
 

@@ -189,6 +189,6 @@ def test_a_status_names_no_object_of_another_namespace_nor_what_only_that_asks_f
         run.failed = {name_of(step): REFUSED for step in run.plan.steps}
     finding = finding_of(ask, asks, lane, run, (CLUSTER,))
     items = [oidc(f"item-{n}", one.pair.subject) for n, one in enumerate(wanted)]
-    outcomes = tuple(Outcome(f"item-{n}", one) for n, one in enumerate(wanted))
+    outcomes = tuple(Outcome(f"item-{n}", (one,)) for n, one in enumerate(wanted))
     status = summarise(federation(*items), Knowledge(outcomes, finding=finding, may_show_target=True), 0)
     assert HIDDEN not in json.dumps(dump_status(status))
