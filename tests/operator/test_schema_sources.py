@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from entrafed_lab.controlplane import Kubectl, KubectlError
+from entrafed_lab.controlplane import Kubectl
 from golden_sources import ALL, ENTRA_SUBJECT, ORGANIZATION, PLAIN, WORKFLOW, Golden
 from manifests import (
     ON_IDENTITY,
@@ -334,11 +334,14 @@ async def test_a_rule_may_allow_the_service_connections_of_an_organization(user:
     await apply(user, connection(rule({"issuer": issuer, "subjects": subjects})), "--dry-run=server")
 
 
-async def test_a_source_that_asks_for_two_credentials_is_not_accepted_yet(user: Kubectl) -> None:
-    workspace = {"organization": "contoso", "project": "web", "workspace": "prod"}
-    with pytest.raises(KubectlError) as error:
-        await apply(user, federation({"name": "item", "terraformCloud": workspace}))
-    assert 'unknown field "spec.federatedCredentials[0].terraformCloud"' in str(error.value.detail)
+async def test_a_workspace_twice_and_its_plans_as_oidc_are_refused(user: Kubectl) -> None:
+    workspace = {"organization": "contoso", "project": "Default Project", "workspace": "prod"}
+    subject = "organization:contoso:project:Default Project:workspace:prod:run_phase:plan"
+    first, second = ({"name": name, "terraformCloud": workspace} for name in "ab")
+    for other in (second, from_oidc("https://app.terraform.io", subject)):
+        found = await refused(user, federation(first, other))
+        assert [place for place, _ in found] == [ITEMS], found
+        assert DIFFERENT in found[0][1]
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=list(PAGES))

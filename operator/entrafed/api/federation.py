@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
-from pydantic.json_schema import SkipJsonSchema
 
 from entrafed.api.formats import NO_BLANKS_AROUND, Audience, DnsLabel, DnsSubdomain, Guid
 from entrafed.api.metadata import Metadata
@@ -84,6 +83,7 @@ SOURCES = (
     "serviceAccount",
     "githubActions",
     "gitlab",
+    "terraformCloud",
     "azureDevOps",
     "google",
     "aws",
@@ -125,8 +125,8 @@ class FederatedCredential:
     """GitHub Actions jobs of one repository, or of one customised subject."""
     gitlab: GitLab | None = None
     """GitLab CI/CD jobs of one project, for one branch or tag."""
-    terraform_cloud: Annotated[TerraformCloud | None, SkipJsonSchema()] = None
-    """Runs of one workspace of HCP Terraform. Left out of the schema: the engine makes one credential of an item."""
+    terraform_cloud: TerraformCloud | None = None
+    """Runs of one workspace of HCP Terraform or Terraform Enterprise: two credentials, for plans and for applies."""
     azure_dev_ops: AzureDevOps | None = None
     """Azure DevOps pipelines that use one service connection."""
     google: Google | None = None

@@ -76,6 +76,13 @@ def _github(s: str) -> str:
     return f"has({s}.subjectClaims) ? {_NO_PAIR} : {_pair(github_issuer(s), github_subject(s))}"
 
 
+def _terraform_cloud(s: str) -> str:
+    """The pair for plans: that for applies differs when it does."""
+    issuer = f"has({s}.host) ? 'https://' + {s}.host : '{TERRAFORM_ISSUER}'"
+    workspace = f"'organization:' + {s}.organization + ':project:' + {s}.project + ':workspace:' + {s}.workspace"
+    return _pair(issuer, f"{workspace} + ':run_phase:plan'")
+
+
 def _azure_devops(s: str) -> str:
     own = f"{s}.devOpsIssuer"
     issuer = f"'{DEV_OPS_ISSUER}/' + {own}.organizationId.lowerAscii()"
@@ -94,6 +101,7 @@ _PAIRS: dict[str, Callable[[str], str]] = {
     "serviceAccount": lambda s: f"'serviceAccount ' + {s}.name",
     "githubActions": _github,
     "gitlab": lambda s: _pair(gitlab_issuer(s), gitlab_subject(s)),
+    "terraformCloud": _terraform_cloud,
     "azureDevOps": _azure_devops,
     "google": lambda s: _pair(f"'{GOOGLE_ISSUER}'", f"{s}.serviceAccountUniqueId"),
     "aws": lambda s: _pair(f"{s}.issuer", f"{s}.roleArn"),
