@@ -285,6 +285,14 @@ def test_an_item_that_left_the_spec_is_shown_until_what_was_made_for_it_is_gone(
     assert list(rows(summarise(one, knowing(looked({B: synced(B)}), outcome), LATER))) == ["b"]
 
 
+def test_an_item_whose_former_credential_still_stands_is_not_in_place() -> None:
+    one = federation(oidc("a", "job-b"), status=recorded(row("a", shown(A))))
+    status = summarise(one, knowing(looked({B: synced(B)}, Left(observed(A), None)), Outcome("a", (B,))), LATER)
+    assert rows(status)["a"].state is ItemState.PENDING
+    assert {c.credential_name for c in rows(status)["a"].credentials} == {credential_name(A), credential_name(B)}
+    assert of(ConditionType.RECONCILING, status) is not None
+
+
 def test_what_was_there_before_is_not_remembered_once_the_item_is_gone() -> None:
     one = federation(status=recorded(row("a", shown(A, Origin.PRE_EXISTING))))
     assert rows(summarise(one, knowing(None), LATER)) == {}

@@ -365,6 +365,14 @@ async def test_a_pair_that_another_item_may_have_is_not_revoked() -> None:
     assert (ask.wanted, ask.revoked) == (frozenset({job("shared")}), frozenset({job("a").pair}))
 
 
+async def test_a_pair_that_another_item_may_have_is_not_merely_kept() -> None:
+    world = Admitting()
+    world.connect({**EVERYTHING, "federatedCredentials": [{"issuer": ISSUER, "subjects": ["job-shared"]}]})
+    moved = row("a", record("x", "shared"))
+    ask = await world.asked(federation(oidc("a"), oidc("shared"), status=status(moved)))
+    assert (ask.wanted, ask.kept) == (frozenset({job("shared")}), frozenset({job("a").pair}))
+
+
 async def test_what_was_written_before_the_first_status_goes_when_its_rule_does() -> None:
     world = Admitting()
     one = federation(oidc("a"))

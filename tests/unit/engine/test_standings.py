@@ -152,6 +152,12 @@ def test_what_is_kept_for_a_while_is_told_as_long_as_it_stands() -> None:
     assert left(found(listed(standing(named("web", A), A)), keeping)) == [named("web", A)]
 
 
+def test_what_is_kept_for_a_while_is_told_though_another_holds_it_too() -> None:
+    """A record that is dropped could not be removed later."""
+    keeping = replace(asking("web", records=(record(named("web", A), A),)), kept=frozenset({A.pair}))
+    assert left(found(listed(standing(named("web", A), A)), keeping, asking("other", A))) == [named("web", A)]
+
+
 # What others may know
 
 HIDDEN = "hidden"
