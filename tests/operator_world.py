@@ -6,175 +6,34 @@ What its users do is done with kubectl; what they see is read with `kubectl get 
 import asyncio
 import contextlib
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import aiohttp
-import pytest
 import pytest_asyncio
-import trustme
 
-from entrafed.api.metadata import CONNECTIONS, FEDERATIONS, RECONCILE_ANNOTATION
+from entrafed.api.metadata import CONNECTIONS, FEDERATIONS, GROUP, RECONCILE_ANNOTATION
 from entrafed_lab.azure import ServiceName, SimulatedAzure, default_seed
 from entrafed_lab.azure.objects import CredentialHolder
 from entrafed_lab.azure.seed import HOME_TENANT, OPERATOR_APP, READER_APP, WEB_IDENTITY, Seed
 from entrafed_lab.controlplane import Kubectl
 from kstatus import KStatus, kstatus
-from kube_world import SYSTEM, Cluster
+from kube_world import Cluster
 from lab_fixtures import OPERATOR_SUBJECT, StartAzure
 from manifests import Manifest, federation
+from operator_process import PATIENCE, POLL, Operator, release
 
-PROGRAM = Path(sys.executable).with_name("entrafed")
-PATIENCE = 30.0  # seconds
-POLL = 0.02  # seconds
 LONGEST_LINE = 2**20  # bytes; one version of an object is one line of a watch
 WRITES = frozenset({"POST", "PUT", "PATCH", "APPLY", "DELETE"})
 
 ON_APPLICATION: Manifest = {"application": {"clientId": READER_APP}}
 ON_IDENTITY: Manifest = {"managedIdentity": {"resourceId": WEB_IDENTITY}}
+TARGETS = {"app": (READER_APP, ON_APPLICATION), "identity": (WEB_IDENTITY, ON_IDENTITY)}
+"""One of each kind: what the simulated Azure knows it by, and how a spec names it."""
 IDENTITIES = f"{WEB_IDENTITY.rpartition('/')[0]}/*"
-
-
-class Operator:
-    """`entrafed run`, which may be killed, ended and started again. What all its lives print is in one file."""
-
-    def __init__(self, cluster: Cluster, directory: Path, settings: dict[str, str]) -> None:
-        self._cluster = cluster
-        self.token_file = directory / "entra-token"
-        self.output_file = directory / "output"
-        self._environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("ENTRAFED_", "AZURE_"))},
-            "ENTRAFED_KUBECONFIG": str(cluster.kubeconfig),
-            "ENTRAFED_ENTRA_TOKEN_FILE": str(self.token_file),
-            "ENTRAFED_ALLOW_ENDPOINTS": "true",
-            "ENTRAFED_LISTEN": "127.0.0.1:0",
-            "ENTRAFED_LOG_LEVEL": "debug",
-            **settings,
-        }
-        self._process: subprocess.Popen[bytes] | None = None
-        self._born_at = 0  # bytes of the output that earlier lives left
-
-    async def sign_in(self) -> None:
-        """A new token of the operator's service account, as kubelet projects it."""
-        token = await self._cluster.plane.kubectl(
-            "create", "token", "entrafed", "--namespace", SYSTEM, "--audience=api://AzureADTokenExchange"
-        )
-        self.token_file.write_text(token)
-
-    def start(self) -> None:
-        self.kill()
-        self.output_file.touch()
-        self._born_at = self.output_file.stat().st_size
-        with self.output_file.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program
-                [PROGRAM, "run"], env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
-
-    def kill(self) -> None:
-        """SIGKILL, if it runs."""
-        self._end(signal.SIGKILL)
-
-    async def end(self) -> tuple[int, float]:
-        """SIGTERM; the exit code, and the seconds that it took."""
-        started = time.monotonic()
-        return await asyncio.to_thread(self._end, signal.SIGTERM), time.monotonic() - started
-
-    async def until_ready(self) -> None:
-        await until(self._is_ready, "the operator ready")
-
-    async def metrics(self) -> str:
-        return (await self._ask("/metrics"))[1]
-
-    @property
-    def resident(self) -> float:
-        """Resident memory, in MiB."""
-        assert self._process
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) / 1024
-
-    @property
-    def output(self) -> str:
-        """All that it has written to stdout and stderr, in all its lives."""
-        return self.output_file.read_text()
-
-    @property
-    def _listen(self) -> str | None:
-        with self.output_file.open() as output:
-            output.seek(self._born_at)
-            lines = (json.loads(line) for line in output if line.endswith("}\n"))
-            return next((line["listen"] for line in lines if line["event"] == "started"), None)
-
-    async def _is_ready(self) -> bool:
-        assert self._process
-        assert self._process.poll() is None, self.output[self._born_at :]
-        return self._listen is not None and (await self._ask("/readyz"))[0] == 200
-
-    async def _ask(self, path: str) -> tuple[int, str]:
-        async with aiohttp.ClientSession() as session, session.get(f"http://{self._listen}{path}") as answer:
-            return answer.status, await answer.text()
-
-    def _end(self, number: signal.Signals) -> int:
-        if self._process is None:
-            return 0
-        if self._process.poll() is None:
-            self._process.send_signal(number)
-        return self._process.wait(PATIENCE)
-
-
-StartOperator = Callable[..., Awaitable[Operator]]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def start_operator(
-    cluster: Cluster, azure_ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[StartOperator]:
-    """`operator = await start_operator(time_scale=0.02)`: one for the tests of a module, gone after them.
-
-    It begins in a cluster without objects of our kinds, and trusts every simulated Azure.
-    """
-    directory = tmp_path_factory.mktemp("operator")
-    azure_ca.cert_pem.write_to_path(directory / "ca.pem")
-    started: list[Operator] = []
-
-    async def start(**settings: object) -> Operator:
-        given = {f"ENTRAFED_{name.upper()}": str(value) for name, value in settings.items()}
-        operator = Operator(cluster, directory, {"ENTRAFED_CA_BUNDLE": str(directory / "ca.pem"), **given})
-        started.append(operator)
-        await clear(cluster.plane.kubectl)
-        await operator.sign_in()
-        operator.start()
-        return operator
-
-    yield start
-    for operator in started:
-        operator.kill()
-
-
-async def clear(kubectl: Kubectl) -> None:
-    """Remove every object of our kinds, whoever is asked to clean up first."""
-    for plural in (FEDERATIONS, CONNECTIONS):
-        for item in (await kubectl.get(plural, "--all-namespaces"))["items"]:
-            await strip(kubectl, plural, item["metadata"])
-
-
-async def strip(kubectl: Kubectl, plural: str, metadata: dict[str, Any]) -> None:
-    """Delete an object without its finalizers being heard."""
-    scope = ["--namespace", metadata["namespace"]] if "namespace" in metadata else []
-    for command in (
-        ("delete", plural, metadata["name"], "--wait=false", "--ignore-not-found"),
-        ("patch", plural, metadata["name"], "--type=merge", '--patch={"metadata":{"finalizers":null}}'),
-    ):
-        with contextlib.suppress(Exception):  # it may be gone in between
-            await kubectl(*command, *scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,15 +80,16 @@ class World:
         applied = json.loads(
             await self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", "-o", "json", stdin=text)
         )
-        self.own_writes += len(manifests)
+        self.own_writes += sum(manifest["apiVersion"].startswith(GROUP) for manifest in manifests)
         for item in applied.get("items", [applied]):
-            self._generations[item["metadata"]["name"]] = item["metadata"]["generation"]
+            self._generations[item["metadata"]["name"]] = item["metadata"].get("generation", 0)
 
     async def connect(self, name: str | None = None) -> None:
         """An EntraConnection to this world's Azure that allows the namespace everything."""
         urls = {service: self.azure.url(ServiceName(service)) for service in ("login", "graph", "arm")}
         self.connections.append(name or self.namespace)
         await self.apply(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}},
             {
                 "apiVersion": "entrafed.io/v1beta1",
                 "kind": "EntraConnection",
@@ -240,7 +100,7 @@ class World:
                     "endpoints": urls,
                     "rules": [everything(self.namespace)],
                 },
-            }
+            },
         )
 
     async def annotate(self, name: str, **annotations: str) -> None:
@@ -414,9 +274,7 @@ NewWorld = Callable[..., Awaitable[World]]
 
 
 @pytest_asyncio.fixture
-async def new_world(
-    operator: Operator, cluster: Cluster, start_azure: StartAzure, namespace: str
-) -> AsyncIterator[NewWorld]:
+async def new_world(operator: Operator, cluster: Cluster, start_azure: StartAzure) -> AsyncIterator[NewWorld]:
     """`world = await new_world(rates=...)`: the wishes are those of the simulated Azure. `operator` is the module's."""
     made: list[World] = []
     watching: list[asyncio.Task[None]] = []
@@ -425,10 +283,10 @@ async def new_world(
         plane, tenant_id = cluster.plane, str(uuid4())
         seed = in_tenant(tenant_id).trusting_operator(issuer=plane.url, subject=OPERATOR_SUBJECT)
         azure = await start_azure(**{"seed": seed, "trusted_issuer_cas": (plane.ca_path,), **wishes})
-        world = World(cluster, operator, azure, tenant_id, namespace)
+        world = World(cluster, operator, azure, tenant_id, namespace=f"test-{tenant_id[:8]}")
         made.append(world)
-        watching.append(asyncio.create_task(world.watch()))
         await world.connect()
+        watching.append(asyncio.create_task(world.watch()))
         await operator.until_ready()
         return world
 
@@ -449,17 +307,12 @@ async def _leave(world: World) -> None:
         await world.until_gone(*world.versions, within=3)
     for name in world.versions:
         if world.seen(name):
-            await strip(world.kubectl, FEDERATIONS, world.seen(name)["metadata"])
-    await world.kubectl("delete", CONNECTIONS, *world.connections, "--wait=false", "--ignore-not-found")
+            await release(world.kubectl, FEDERATIONS, world.seen(name)["metadata"])
+    connections = (f"{CONNECTIONS}/{name}" for name in world.connections)
+    await world.kubectl("delete", f"namespace/{world.namespace}", *connections, "--wait=false", "--ignore-not-found")
 
 
 @pytest_asyncio.fixture
 async def world(new_world: NewWorld) -> World:
     """A world whose Azure has the default seed, no delays and no throttling."""
     return await new_world()
-
-
-async def until(holds: Callable[[], Awaitable[bool]], wanted: str) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not await holds():  # noqa: ASYNC110 - another process sets no event here
-            await asyncio.sleep(POLL)

@@ -8,12 +8,11 @@ import pytest_asyncio
 from entrafed.domain.credentials import Pair
 from entrafed.domain.marks import Mark, cluster_mark, owner_mark, pair_mark
 from entrafed_lab.azure.objects import Credential
-from entrafed_lab.azure.seed import READER_APP, WEB_IDENTITY
 from manifests import from_oidc
-from operator_world import ON_APPLICATION, ON_IDENTITY, Operator, StartOperator, World
+from operator_process import Operator, StartOperator
+from operator_world import TARGETS, World
 
 ISSUER = "https://issuer.example"
-TARGETS = {"app": (READER_APP, ON_APPLICATION), "identity": (WEB_IDENTITY, ON_IDENTITY)}
 each_kind = pytest.mark.parametrize("kind", TARGETS)
 
 

@@ -7,14 +7,13 @@ import pytest
 import pytest_asyncio
 
 from entrafed_lab.azure import Fault, ServiceName
-from entrafed_lab.azure.seed import READER_APP, WEB_IDENTITY
 from kstatus import KStatus, kstatus
 from manifests import from_oidc
-from operator_world import ON_APPLICATION, ON_IDENTITY, Operator, StartOperator, World
+from operator_process import Operator, StartOperator
+from operator_world import TARGETS, World
 
 CURRENT, FAILED, IN_PROGRESS, TERMINATING = KStatus.CURRENT, KStatus.FAILED, KStatus.IN_PROGRESS, KStatus.TERMINATING
 SLOW = 0.4  # seconds for a write to Azure: longer than the operator waits before it reports progress
-TARGETS = {"app": (READER_APP, ON_APPLICATION), "identity": (WEB_IDENTITY, ON_IDENTITY)}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

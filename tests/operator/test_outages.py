@@ -7,15 +7,15 @@ import pytest_asyncio
 
 from entrafed.api.metadata import CONNECTIONS
 from entrafed_lab.azure import Fault, ServiceName
-from entrafed_lab.azure.seed import API_IDENTITY, READER_APP, WEB_IDENTITY
+from entrafed_lab.azure.seed import API_IDENTITY, WEB_IDENTITY
 from manifests import from_identity, from_oidc
-from operator_world import ON_APPLICATION, ON_IDENTITY, Operator, StartOperator, World
+from operator_process import Operator, StartOperator
+from operator_world import ON_IDENTITY, TARGETS, World
 
 TIME_SCALE = 0.015
 """Half a second for a request, nine for what somebody must mend, a quarter between two looks for what is gone."""
 SOON = 5.0  # seconds
 DIRECTORY = (ServiceName.GRAPH, ServiceName.ARM)
-TARGETS = {"app": (READER_APP, ON_APPLICATION), "identity": (WEB_IDENTITY, ON_IDENTITY)}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

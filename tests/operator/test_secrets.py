@@ -11,10 +11,10 @@ from entrafed.api.metadata import CONNECTIONS
 from entrafed_lab.azure import Fault, ServiceName
 from entrafed_lab.azure.exchange import Call
 from manifests import from_oidc
-from operator_world import ON_APPLICATION, ON_IDENTITY, Operator, StartOperator, World
+from operator_process import Operator, StartOperator
+from operator_world import TARGETS, World
 
 DIRECTORY = (ServiceName.GRAPH, ServiceName.ARM)
-TARGETS = {"app": ON_APPLICATION, "identity": ON_IDENTITY}
 MARKER = "planted-before"
 """Stands beside each planted value: that it is seen proves that the text was shown, and was not dropped whole."""
 
@@ -78,7 +78,7 @@ def echo(token: str) -> dict[str, Fault]:
 async def test_nothing_secret_is_told_whatever_is_thrown_back(world: World) -> None:
     overheard = Overheard()
     world.azure.faults.add(Fault(), notify=overheard.hear)  # harms nothing, hears all
-    for name, target in TARGETS.items():
+    for name, (_, target) in TARGETS.items():
         await world.apply(world.federation(from_oidc(), name=name, target=target))
     await world.until_ready(*TARGETS)
     assert overheard.assertions == {world.operator.token_file.read_text()}
@@ -89,7 +89,9 @@ async def test_nothing_secret_is_told_whatever_is_thrown_back(world: World) -> N
             world.azure.faults.clear()
             planted = world.azure.faults.add(fault)
             item = from_oidc(subject=f"{reason}-{planted.id}")
-            await world.apply(*(world.federation(item, name=name, target=target) for name, target in TARGETS.items()))
+            await world.apply(
+                *(world.federation(item, name=name, target=target) for name, (_, target) in TARGETS.items())
+            )
             for name in TARGETS:
                 await world.until_reason(reason, name)
             assert planted.hits >= 2

@@ -10,13 +10,12 @@ import pytest_asyncio
 
 from entrafed.api.metadata import FEDERATIONS
 from entrafed_lab.azure import Delays, Rates, ServiceName
-from entrafed_lab.azure.seed import READER_APP, WEB_IDENTITY
 from manifests import from_oidc
-from operator_world import ON_APPLICATION, ON_IDENTITY, NewWorld, Operator, StartOperator, World
+from operator_process import Operator, StartOperator
+from operator_world import TARGETS, NewWorld, World
 
 FASTER = 20.0
 """Than Azure's published rates: those of the simulated Azure, and those that the operator keeps to."""
-TARGETS = {"app": (READER_APP, ON_APPLICATION), "identity": (WEB_IDENTITY, ON_IDENTITY)}
 
 
 @dataclass(frozen=True, slots=True)

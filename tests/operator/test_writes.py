@@ -4,6 +4,7 @@ Everything is looked at again every two seconds, so that what a second look cost
 """
 
 import asyncio
+import sys
 from typing import Any
 
 import pytest
@@ -12,11 +13,11 @@ import pytest_asyncio
 from entrafed.api.metadata import RECONCILE_ANNOTATION
 from entrafed_lab.azure.seed import WEB_IDENTITY
 from manifests import Manifest, from_oidc, from_service_account
-from operator_world import ON_APPLICATION, ON_IDENTITY, Operator, StartOperator, World
+from operator_process import Operator, StartOperator
+from operator_world import ON_IDENTITY, TARGETS, World
 
 TIME_SCALE = 0.2
 SETTLED = 0.6  # seconds; what would still be written after Ready has been by then
-TARGETS = {"app": ON_APPLICATION, "identity": ON_IDENTITY}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -44,14 +45,15 @@ async def writes_of(world: World, before: int) -> int:
 
 @pytest.mark.parametrize("kind", TARGETS)
 async def test_the_life_of_an_object_costs_two_writes_then_one_an_edit_then_one(busy: World, kind: str) -> None:
+    _, target = TARGETS[kind]
     before, azure = await busy.operator_writes(), len(busy.azure.log.writes())
-    await busy.apply(busy.federation(from_oidc(subject="one"), from_service_account(), target=TARGETS[kind]))
+    await busy.apply(busy.federation(from_oidc(subject="one"), from_service_account(), target=target))
     await busy.until_ready()
     created = await writes_of(busy, before)
     created_in_azure = len(busy.azure.log.writes()) - azure
 
     before, azure = await busy.operator_writes(), len(busy.azure.log.writes())
-    await busy.apply(busy.federation(from_oidc(subject="two"), from_service_account(), target=TARGETS[kind]))
+    await busy.apply(busy.federation(from_oidc(subject="two"), from_service_account(), target=target))
     await busy.until_ready()
     edited = await writes_of(busy, before)
     edited_in_azure = [record.operation for record in busy.azure.log.writes()[azure:]]
@@ -87,9 +89,11 @@ async def test_a_wish_to_reconcile_is_answered_and_writes_nothing_to_azure(busy:
 
 @pytest.mark.parametrize("kind", TARGETS)
 async def test_renaming_and_swapping_items_write_nothing_to_azure(busy: World, kind: str) -> None:
+    _, target = TARGETS[kind]
+
     def with_items(**subjects: str) -> Manifest:
         items = [from_oidc(subject=subject, name=name) for name, subject in subjects.items()]
-        return busy.federation(*items, target=TARGETS[kind])
+        return busy.federation(*items, target=target)
 
     await busy.apply(with_items(a="one", b="two"))
     await busy.until_ready()
@@ -123,3 +127,13 @@ async def test_a_restart_and_the_rest_after_it_write_nothing(busy: World, operat
 
     assert await writes_of(busy, before) == 0
     assert len(busy.azure.log.writes()) == azure
+
+
+async def test_a_process_at_rest_is_light(world: World, operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
+    operator.kill()
+    operator.start()
+    await operator.until_ready()
+    await asyncio.sleep(SETTLED)
+    with capsys.disabled():
+        sys.stdout.write(f"\nRSS at rest after the start: {operator.resident:.0f} MiB\n")
+    assert operator.resident < 150
