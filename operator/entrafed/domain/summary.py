@@ -130,9 +130,10 @@ def _asked(
     if any(trust not in found for trust in outcome.trusts):
         return _Item(outcome.name, before, IN_PROGRESS)
     stands = [c for trust in outcome.trusts for c in _standing(trust, found[trust], recorded.values())]
-    wrong = [found[trust].problem for trust in outcome.trusts] + [one.problem for one in left]
-    first_wrong = next((one for one in wrong if one is not None), BEING_REMOVED if left else None)
-    return _Item(outcome.name, (*stands, *remains), first_wrong)
+    problems = [found[trust].problem for trust in outcome.trusts] + [one.problem for one in left]
+    wrong = [one for one in problems if one is not None]
+    what_moves_first = min(wrong, key=lambda one: one.stalled, default=BEING_REMOVED if left else None)
+    return _Item(outcome.name, (*stands, *remains), what_moves_first)
 
 
 def _standing(

@@ -237,6 +237,23 @@ def test_what_moves_is_told_before_what_is_stuck_and_what_is_stuck_is_named_with
     assert (ready(status).reason, ready(status).message) == (Reason.PROGRESSING, "b: soon (also not in place: a)")
 
 
+@pytest.mark.parametrize("moving_first", [True, False])
+def test_an_item_of_two_credentials_moves_while_one_of_them_does(moving_first: bool) -> None:
+    stuck = Standing(None, Origin.OPERATOR, problem(ProblemKind.TERMINAL, Reason.VALUE_REFUSED))
+    moving = Standing(None, Origin.OPERATOR, problem(ProblemKind.WAITING, Reason.PROGRESSING))
+    finding = looked({A: moving, B: stuck} if moving_first else {A: stuck, B: moving})
+    status = summarise(federation(oidc("a")), knowing(finding, Outcome("a", (A, B))), LATER)
+    assert rows(status)["a"].state is ItemState.PENDING
+
+
+def test_what_stood_before_does_not_hide_that_its_successor_is_refused() -> None:
+    refused = Standing(None, Origin.OPERATOR, problem(ProblemKind.TERMINAL, Reason.VALUE_REFUSED))
+    one = federation(oidc("a", "job-b"), status=recorded(row("a", shown(A))))
+    status = summarise(one, knowing(looked({B: refused}, Left(observed(A), None)), Outcome("a", (B,))), LATER)
+    assert rows(status)["a"].state is ItemState.FAILED
+    assert of(ConditionType.STALLED, status) is not None
+
+
 def test_the_generation_that_the_status_speaks_about_is_told_everywhere() -> None:
     one = federation(oidc("a"), generation=7)
     status = summarise(one, knowing(looked({A: synced(A)}), Outcome("a", (A,))), LATER)
