@@ -1,90 +1,34 @@
-"""From what is known of an object to its status: true, stable, bounded, and a memory that forgets nothing too early."""
+"""What tools and people conclude from a status: true, and told as each kind of problem is to be handled."""
 
-import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
-from entrafed.api.conditions import MAX_MESSAGE, Condition, ConditionStatus, ConditionType
-from entrafed.api.federation import Federation, parse_federation
-from entrafed.api.formats import MAX_VALUE
+from entrafed.api.conditions import ConditionStatus, ConditionType
+from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
-from entrafed.api.status import (
-    MAX_ITEMS,
-    CredentialItemStatus,
-    CredentialStatus,
-    FederationStatus,
-    ItemState,
-    Origin,
-    TargetStatus,
-    dump_status,
-)
-from entrafed.domain.credentials import LIMIT, ObservedCredential, Pair, Trust
+from entrafed.api.status import ItemState, Origin
 from entrafed.domain.errors import Problem, ProblemKind
-from entrafed.domain.findings import Finding, Knowledge, Left, Outcome, Standing
+from entrafed.domain.findings import Knowledge, Left, Outcome, Standing
 from entrafed.domain.summary import summarise
-from unit.domain.federations import APPLICATION, CLIENT, CREATED, CREATED_AT, OBJECT, TENANT, federation, oidc
-from unit.domain.knowing import TARGET, condition, credential_name, known, observed, shown
-
-LATER = CREATED_AT + 3600
-A = Trust(Pair("https://issuer.example", "job-a"), "api://x")
-B = Trust(Pair("https://issuer.example", "job-b"), "api://x")
-
-any_known = settings(max_examples=100, deadline=None, derandomize=True)
-
-
-def problem(kind: ProblemKind, reason: Reason = Reason.AZURE_ERROR, message: str = "Azure says no") -> Problem:
-    return Problem(kind, reason, message)
-
-
-def synced(trust: Trust) -> Standing:
-    return Standing(observed(trust), Origin.OPERATOR, None)
-
-
-def looked(standings: dict[Trust, Standing] | None = None, *left: Left) -> Finding:
-    return Finding(standings=standings or {}, left=left)
-
-
-def knowing(finding: Finding | None, *outcomes: Outcome, whole: Problem | None = None) -> Knowledge:
-    return Knowledge(outcomes, target=TARGET, problem=whole, finding=finding, may_show_target=True)
-
-
-def row(name: str, *credentials: CredentialStatus, denied_since: str | None = None) -> CredentialItemStatus:
-    """A row as an earlier status has it."""
-    return CredentialItemStatus(
-        name=name,
-        state=ItemState.SYNCED,
-        reason=Reason.SYNCED,
-        message="",
-        denied_since=denied_since,
-        credentials=credentials,
-    )
-
-
-def recorded(*rows: CredentialItemStatus) -> FederationStatus:
-    return FederationStatus(observed_generation=1, federated_credentials=rows)
-
-
-def of(kind: ConditionType, status: FederationStatus) -> Condition | None:
-    return next((c for c in status.conditions if c.type is kind), None)
-
-
-def ready(status: FederationStatus) -> Condition:
-    found = of(ConditionType.READY, status)
-    assert found is not None
-    return found
-
-
-def rows(status: FederationStatus) -> dict[str, CredentialItemStatus]:
-    return {item.name: item for item in status.federated_credentials}
-
-
-def named(status: FederationStatus) -> set[str]:
-    """Names of the credentials that a status records as made by us."""
-    return {
-        c.credential_name for i in status.federated_credentials for c in i.credentials if c.origin is Origin.OPERATOR
-    }
+from unit.domain.federations import federation, oidc
+from unit.domain.knowing import known, observed, shown
+from unit.domain.summarising import (
+    LATER,
+    A,
+    B,
+    any_known,
+    knowing,
+    looked,
+    of,
+    problem,
+    ready,
+    recorded,
+    row,
+    rows,
+    synced,
+)
 
 
 def kstatus(one: Federation) -> str:
@@ -133,9 +77,6 @@ def moves(knowledge: Knowledge) -> bool:
     problems += [s.problem for s in finding.standings.values()] + [left.problem for left in finding.left]
     waits = finding.left and any(left.problem is None for left in finding.left)
     return bool(waits) or any(p is not None and not p.stalled for p in problems)
-
-
-# What tools and people conclude from it
 
 
 @any_known
@@ -267,260 +208,3 @@ def test_an_item_whose_rules_could_not_be_judged_does_not_count_as_allowed() -> 
     permitted = of(ConditionType.PERMITTED, status)
     assert permitted is not None
     assert permitted.status is ConditionStatus.UNKNOWN
-
-
-# What it remembers
-
-
-@any_known
-@given(known)
-def test_a_recorded_credential_stays_recorded_until_somebody_looked_and_did_not_see_it(
-    known: tuple[Federation, Knowledge],
-) -> None:
-    one, knowledge = known
-    finding = knowledge.finding
-    before, after = named(one.status), named(summarise(one, knowledge, LATER))
-    if finding is None or finding.problem is not None:
-        assert before <= after
-    else:
-        seen = {left.credential.name for left in finding.left}
-        seen |= {s.credential.name for s in finding.standings.values() if s.credential and s.origin is Origin.OPERATOR}
-        assert seen <= after
-
-
-def test_an_item_that_left_the_spec_is_shown_until_what_was_made_for_it_is_gone() -> None:
-    one = federation(oidc("b"), status=recorded(row("a", shown(A))))
-    outcome = Outcome("b", (B,))
-    for finding in (
-        None,
-        Finding(problem=problem(ProblemKind.THROTTLED)),
-        looked({B: synced(B)}, Left(observed(A), None)),
-    ):
-        status = summarise(one, knowing(finding, outcome), LATER)
-        assert rows(status)["a"].credentials == (shown(A),)
-        assert ready(status).status is not ConditionStatus.TRUE
-    assert list(rows(summarise(one, knowing(looked({B: synced(B)}), outcome), LATER))) == ["b"]
-
-
-def test_an_item_whose_former_credential_still_stands_is_not_in_place() -> None:
-    one = federation(oidc("a", "job-b"), status=recorded(row("a", shown(A))))
-    status = summarise(one, knowing(looked({B: synced(B)}, Left(observed(A), None)), Outcome("a", (B,))), LATER)
-    assert rows(status)["a"].state is ItemState.PENDING
-    assert {c.credential_name for c in rows(status)["a"].credentials} == {credential_name(A), credential_name(B)}
-    assert of(ConditionType.RECONCILING, status) is not None
-
-
-def test_what_was_there_before_is_not_remembered_once_the_item_is_gone() -> None:
-    one = federation(status=recorded(row("a", shown(A, Origin.PRE_EXISTING))))
-    assert rows(summarise(one, knowing(None), LATER)) == {}
-
-
-def test_a_renamed_item_takes_its_credential_along() -> None:
-    one = federation(oidc("new", "job-a"), status=recorded(row("old", shown(A))))
-    status = summarise(one, knowing(looked({A: synced(A)}), Outcome("new", (A,))), LATER)
-    assert {name: item.credentials for name, item in rows(status).items()} == {"new": (shown(A),)}
-
-
-@pytest.mark.parametrize("item", ["a", "renamed"])
-@pytest.mark.parametrize(
-    "there", [None, ObservedCredential("by-hand", "https://issuer.example", "job-a", ("api://y",))]
-)
-def test_what_was_written_stays_known_while_its_drift_is_only_reported(
-    item: str, there: ObservedCredential | None
-) -> None:
-    """Else it would count as never written, and be written anew against `driftPolicy: Report`."""
-    drifted = Standing(there, Origin.OPERATOR, problem(ProblemKind.CONFLICT, Reason.DRIFTED))
-    one = federation(oidc(item, "job-a"), driftPolicy="Report", status=recorded(row("a", shown(A))))
-    status = summarise(one, knowing(looked({A: drifted}), Outcome(item, (A,))), LATER)
-    assert rows(status)[item].credentials == (shown(A),)
-
-
-def test_a_denied_item_keeps_its_date_when_it_is_renamed_and_left_behind() -> None:
-    """Else renaming would begin the delay anew, and what is denied would never be removed."""
-    denied = Outcome("new", (A,), problem(ProblemKind.FORBIDDEN, Reason.NOT_PERMITTED), denied_since=CREATED_AT)
-    one = federation(oidc("new", "job-a"), status=recorded(row("old", shown(A), denied_since=CREATED)))
-    for finding in (None, looked({}, Left(observed(A), None))):
-        status = summarise(one, knowing(finding, denied), LATER)
-        assert rows(status)["old"].denied_since == CREATED
-        assert rows(status)["new"].denied_since == CREATED
-
-
-@any_known
-@given(known)
-def test_saying_the_same_again_changes_nothing_not_even_a_time(known: tuple[Federation, Knowledge]) -> None:
-    one, knowledge = known
-    first = summarise(one, knowledge, LATER)
-    assert summarise(replace(one, status=first), knowledge, LATER + 500) == first
-
-
-@any_known
-@given(known)
-def test_a_condition_keeps_its_time_while_its_status_stays(known: tuple[Federation, Knowledge]) -> None:
-    one, knowledge = known
-    before = {c.type: c for c in one.status.conditions}
-    for after in summarise(one, knowledge, LATER).conditions:
-        was = before.get(after.type)
-        kept = was is not None and was.status is after.status
-        assert (after.last_transition_time == CREATED) is kept
-
-
-@any_known
-@given(known)
-def test_no_text_depends_on_the_time(known: tuple[Federation, Knowledge]) -> None:
-    def texts(now: float) -> list[tuple[str, str]]:
-        status = summarise(*known, now)
-        return [(c.reason, c.message) for c in status.conditions] + [
-            (item.reason, item.message) for item in status.federated_credentials
-        ]
-
-    assert texts(LATER) == texts(LATER * 2)
-
-
-# What may be told
-
-
-@any_known
-@given(known)
-def test_nothing_of_a_target_is_told_before_a_rule_allows_it(known: tuple[Federation, Knowledge]) -> None:
-    one, knowledge = known
-    status = summarise(one, replace(knowledge, may_show_target=False), LATER)
-    assert status.target == one.status.target
-
-
-def test_a_permitted_target_is_told_and_stays_told() -> None:
-    expected = TargetStatus(client_id=CLIENT, object_id=OBJECT, tenant_id=TENANT)
-    one = federation(oidc("a"))
-    status = summarise(one, knowing(None, Outcome("a", (A,))), LATER)
-    assert status.target == expected
-    assert summarise(replace(one, status=status), Knowledge(), LATER).target == expected
-
-
-def test_a_request_that_was_handled_is_echoed_and_the_echo_stays() -> None:
-    one = federation(request="now")
-    echoed = summarise(one, replace(knowing(None), handled_request="now"), LATER)
-    assert echoed.last_handled_reconcile_at == "now"
-    assert summarise(replace(one, status=echoed), knowing(None), LATER).last_handled_reconcile_at == "now"
-
-
-# How it is written
-
-
-@any_known
-@given(known)
-def test_what_is_written_is_read_back_as_the_same_value(known: tuple[Federation, Knowledge]) -> None:
-    one, knowledge = known
-    status = summarise(one, knowledge, LATER)
-    body = {
-        "metadata": {
-            "name": "web",
-            "uid": "uid",
-            "generation": 1,
-            "resourceVersion": "1",
-            "creationTimestamp": CREATED,
-        },
-        "spec": {"connectionRef": {"name": "default"}, "target": APPLICATION},
-        "status": json.loads(json.dumps(dump_status(status))),
-    }
-    assert parse_federation(body).status == status
-
-
-def test_a_message_that_is_too_long_is_cut_and_the_status_is_written_all_the_same() -> None:
-    long = problem(ProblemKind.TERMINAL, message="x" * 2 * MAX_MESSAGE)
-    status = summarise(federation(oidc("a")), knowing(None, Outcome("a", (A,)), whole=long), LATER)
-    assert ready(status).message == "x" * (MAX_MESSAGE - 1) + "…"
-    assert rows(status)["a"].message == ready(status).message
-
-
-def test_the_largest_status_is_within_the_bounds_of_the_schema_and_of_etcd() -> None:
-    names = [f"{n:02}".ljust(63, "x") for n in range(LIMIT)]
-    trusts = [
-        Trust(Pair("https://" + "i" * (MAX_VALUE - 8), f"{n:02}".ljust(MAX_VALUE, "s")), "a" * MAX_VALUE)
-        for n in range(2 * LIMIT)
-    ]
-    stuck = problem(ProblemKind.TERMINAL, message="m" * 2 * MAX_MESSAGE)
-    finding = looked(
-        {trust: Standing(None, Origin.OPERATOR, stuck) for trust in trusts[:LIMIT]},
-        *(Left(observed(trust), stuck) for trust in trusts[LIMIT:]),
-    )
-    before = recorded(*(row(f"gone-{n}", shown(trust)) for n, trust in enumerate(trusts[LIMIT:])))
-    items = [
-        {"name": n, "oidc": {"issuer": t.pair.issuer, "subject": t.pair.subject}}
-        for n, t in zip(names, trusts, strict=False)
-    ]
-    one = federation(*items, status=before)
-    outcomes = [Outcome(name, (trust,)) for name, trust in zip(names, trusts, strict=False)]
-    for knowledge in (knowing(finding, *outcomes), knowing(None, *outcomes, whole=stuck)):
-        status = summarise(one, knowledge, LATER)
-        assert len(status.federated_credentials) == 2 * LIMIT
-        assert len(json.dumps(dump_status(status))) < 256 * 1024
-
-
-def test_a_status_that_a_hand_filled_to_the_brim_does_not_stop_the_operator() -> None:
-    forged = recorded(
-        *(row(f"gone-{n}", shown(Trust(Pair("https://i.example", str(n)), "x"))) for n in range(MAX_ITEMS))
-    )
-    items = [oidc(f"item-{n}") for n in range(LIMIT)]
-    outcomes = [Outcome(f"item-{n}", (), problem(ProblemKind.TRANSIENT)) for n in range(LIMIT)]
-    status = summarise(federation(*items, status=forged), knowing(None, *outcomes), LATER)
-    assert len(status.federated_credentials) == MAX_ITEMS
-    assert {f"item-{n}" for n in range(LIMIT)} <= set(rows(status))
-
-
-def test_lists_are_sorted_whatever_order_a_hand_gave_them() -> None:
-    disordered = recorded(row("a", *sorted((shown(A), shown(B)), key=lambda c: c.credential_name, reverse=True)))
-    status = summarise(federation(oidc("a"), status=disordered), knowing(None, Outcome("a", (A,))), LATER)
-    found = [c.credential_name for c in rows(status)["a"].credentials]
-    assert found == sorted(found)
-
-
-# When the object is deleted
-
-
-def deleted(finding: Finding | None, whole: Problem | None = None, policy: str = "Delete") -> FederationStatus:
-    one = federation(oidc("a"), deleted=CREATED, deletionPolicy=policy, status=recorded(row("a", shown(A))))
-    return summarise(one, Knowledge(problem=whole, finding=finding), LATER)
-
-
-@pytest.mark.parametrize("finding", [None, looked(), looked({}, Left(observed(A), None))])
-def test_a_deletion_that_is_under_way_says_so(finding: Finding | None) -> None:
-    status = deleted(finding)
-    assert (ready(status).status, ready(status).reason) == (ConditionStatus.UNKNOWN, Reason.DELETING)
-    assert of(ConditionType.RECONCILING, status) is not None
-
-
-@pytest.mark.parametrize(
-    ("finding", "whole"),
-    [
-        (looked({}, Left(observed(A), problem(ProblemKind.FORBIDDEN, Reason.SCOPE_LOCKED))), None),
-        (Finding(problem=problem(ProblemKind.FORBIDDEN, Reason.SCOPE_LOCKED)), None),
-        (None, problem(ProblemKind.FORBIDDEN, Reason.SCOPE_LOCKED)),
-    ],
-)
-def test_a_deletion_that_is_blocked_says_by_what_and_how_to_be_free_of_it(
-    finding: Finding | None, whole: Problem | None
-) -> None:
-    status = deleted(finding, whole)
-    assert (ready(status).status, ready(status).reason) == (ConditionStatus.FALSE, Reason.DELETION_BLOCKED)
-    assert "ScopeLocked" in ready(status).message
-    assert "Azure says no" in ready(status).message
-    assert "`deletionPolicy: Retain`" in ready(status).message
-    assert of(ConditionType.STALLED, status) is not None
-
-
-def test_a_blocked_deletion_names_the_credentials_that_are_left() -> None:
-    left = [Left(observed(trust), problem(ProblemKind.FORBIDDEN)) for trust in (A, B)]
-    message = ready(deleted(looked({}, *left))).message
-    assert credential_name(A) in message
-    assert credential_name(B) in message
-
-
-def test_one_who_retains_already_is_not_advised_to_retain() -> None:
-    status = deleted(looked({}, Left(observed(A), problem(ProblemKind.FORBIDDEN))), policy="Retain")
-    assert ready(status).reason == Reason.DELETION_BLOCKED
-    assert "Retain" not in ready(status).message
-
-
-def test_the_permission_of_an_object_that_leaves_stays_as_it_was() -> None:
-    was = condition(ConditionType.PERMITTED, ConditionStatus.FALSE)
-    one = federation(oidc("a"), deleted=CREATED, status=FederationStatus(conditions=(was,)))
-    assert of(ConditionType.PERMITTED, summarise(one, Knowledge(), LATER)) == was

@@ -25,6 +25,7 @@ from unit.domain.federations import (
     ISSUER,
     OBJECT,
     TENANT,
+    Manifest,
     connection,
     federation,
 )
@@ -34,11 +35,48 @@ TIMING = Timing()
 APP = ResolvedTarget(Parent(ParentKind.APPLICATION, TENANT, OBJECT), CLIENT, OBJECT, None, TENANT)
 WEB = ManagedIdentity(IDENTITY, "c0c0c0c0-0000-4000-8000-000000000002", "principal", TENANT)
 AUDIENCE = "api://AzureADTokenExchange"
+OTHER_OBJECT = OBJECT.replace("0b0b", "0c0c")
+NOTHING_ALLOWED: Manifest = {**EVERYTHING, "federatedCredentials": []}
+ANOTHER_TARGET: Manifest = {**EVERYTHING, "targets": {"applications": [OTHER_OBJECT]}}
+BY_NAME: Manifest = {"application": {"uniqueName": "web"}}
+PINNED: Manifest = {"clientId": CLIENT, "objectId": OBJECT, "tenantId": TENANT}
 
 
 def job(name: str) -> Trust:
     """The trust of the item `oidc(name)`."""
     return Trust(Pair(ISSUER, f"job-{name}"), AUDIENCE)
+
+
+def record(name: str, item: str = "", origin: str = "Operator") -> Manifest:
+    """A credential that a status says stands for `oidc(item)`."""
+    return {
+        "credentialName": name,
+        "issuer": ISSUER,
+        "subject": f"job-{item or name}",
+        "audience": AUDIENCE,
+        "origin": origin,
+    }
+
+
+def row(name: str, *credentials: Manifest, **more: Any) -> Manifest:
+    return {
+        "name": name,
+        "state": "Synced",
+        "reason": "Synced",
+        "message": "",
+        "credentials": list(credentials),
+        **more,
+    }
+
+
+def status(*rows: Manifest, target: Mapping[str, Any] | None = PINNED, **more: Any) -> Manifest:
+    """What an earlier run has left in an object."""
+    return {
+        "observedGeneration": 1,
+        "federatedCredentials": list(rows),
+        **({"target": target} if target else {}),
+        **more,
+    }
 
 
 @dataclass

@@ -1,0 +1,140 @@
+"""A status is the operator's memory: it forgets no credential too early, and says the same again in the same words."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+
+from entrafed.api.conditions import ConditionStatus, ConditionType
+from entrafed.api.federation import Federation
+from entrafed.api.reasons import Reason
+from entrafed.api.status import (
+    ItemState,
+    Origin,
+)
+from entrafed.domain.credentials import ObservedCredential
+from entrafed.domain.errors import ProblemKind
+from entrafed.domain.findings import Finding, Knowledge, Left, Outcome, Standing
+from entrafed.domain.summary import summarise
+from unit.domain.federations import CREATED, CREATED_AT, federation, oidc
+from unit.domain.knowing import credential_name, known, observed, shown
+from unit.domain.summarising import (
+    LATER,
+    A,
+    B,
+    any_known,
+    knowing,
+    looked,
+    named,
+    of,
+    problem,
+    ready,
+    recorded,
+    row,
+    rows,
+    synced,
+)
+
+
+@any_known
+@given(known)
+def test_a_recorded_credential_stays_recorded_until_somebody_looked_and_did_not_see_it(
+    known: tuple[Federation, Knowledge],
+) -> None:
+    one, knowledge = known
+    finding = knowledge.finding
+    before, after = named(one.status), named(summarise(one, knowledge, LATER))
+    if finding is None or finding.problem is not None:
+        assert before <= after
+    else:
+        seen = {left.credential.name for left in finding.left}
+        seen |= {s.credential.name for s in finding.standings.values() if s.credential and s.origin is Origin.OPERATOR}
+        assert seen <= after
+
+
+def test_an_item_that_left_the_spec_is_shown_until_what_was_made_for_it_is_gone() -> None:
+    one = federation(oidc("b"), status=recorded(row("a", shown(A))))
+    outcome = Outcome("b", (B,))
+    for finding in (
+        None,
+        Finding(problem=problem(ProblemKind.THROTTLED)),
+        looked({B: synced(B)}, Left(observed(A), None)),
+    ):
+        status = summarise(one, knowing(finding, outcome), LATER)
+        assert rows(status)["a"].credentials == (shown(A),)
+        assert ready(status).status is not ConditionStatus.TRUE
+    assert list(rows(summarise(one, knowing(looked({B: synced(B)}), outcome), LATER))) == ["b"]
+
+
+def test_an_item_whose_former_credential_still_stands_is_not_in_place() -> None:
+    one = federation(oidc("a", "job-b"), status=recorded(row("a", shown(A))))
+    status = summarise(one, knowing(looked({B: synced(B)}, Left(observed(A), None)), Outcome("a", (B,))), LATER)
+    assert rows(status)["a"].state is ItemState.PENDING
+    assert {c.credential_name for c in rows(status)["a"].credentials} == {credential_name(A), credential_name(B)}
+    assert of(ConditionType.RECONCILING, status) is not None
+
+
+def test_what_was_there_before_is_not_remembered_once_the_item_is_gone() -> None:
+    one = federation(status=recorded(row("a", shown(A, Origin.PRE_EXISTING))))
+    assert rows(summarise(one, knowing(None), LATER)) == {}
+
+
+def test_a_renamed_item_takes_its_credential_along() -> None:
+    one = federation(oidc("new", "job-a"), status=recorded(row("old", shown(A))))
+    status = summarise(one, knowing(looked({A: synced(A)}), Outcome("new", (A,))), LATER)
+    assert {name: item.credentials for name, item in rows(status).items()} == {"new": (shown(A),)}
+
+
+@pytest.mark.parametrize("item", ["a", "renamed"])
+@pytest.mark.parametrize(
+    "there", [None, ObservedCredential("by-hand", "https://issuer.example", "job-a", ("api://y",))]
+)
+def test_what_was_written_stays_known_while_its_drift_is_only_reported(
+    item: str, there: ObservedCredential | None
+) -> None:
+    """Else it would count as never written, and be written anew against `driftPolicy: Report`."""
+    drifted = Standing(there, Origin.OPERATOR, problem(ProblemKind.CONFLICT, Reason.DRIFTED))
+    one = federation(oidc(item, "job-a"), driftPolicy="Report", status=recorded(row("a", shown(A))))
+    status = summarise(one, knowing(looked({A: drifted}), Outcome(item, (A,))), LATER)
+    assert rows(status)[item].credentials == (shown(A),)
+
+
+def test_a_denied_item_keeps_its_date_when_it_is_renamed_and_left_behind() -> None:
+    """Else renaming would begin the delay anew, and what is denied would never be removed."""
+    denied = Outcome("new", (A,), problem(ProblemKind.FORBIDDEN, Reason.NOT_PERMITTED), denied_since=CREATED_AT)
+    one = federation(oidc("new", "job-a"), status=recorded(row("old", shown(A), denied_since=CREATED)))
+    for finding in (None, looked({}, Left(observed(A), None))):
+        status = summarise(one, knowing(finding, denied), LATER)
+        assert rows(status)["old"].denied_since == CREATED
+        assert rows(status)["new"].denied_since == CREATED
+
+
+@any_known
+@given(known)
+def test_saying_the_same_again_changes_nothing_not_even_a_time(known: tuple[Federation, Knowledge]) -> None:
+    one, knowledge = known
+    first = summarise(one, knowledge, LATER)
+    assert summarise(replace(one, status=first), knowledge, LATER + 500) == first
+
+
+@any_known
+@given(known)
+def test_a_condition_keeps_its_time_while_its_status_stays(known: tuple[Federation, Knowledge]) -> None:
+    one, knowledge = known
+    before = {c.type: c for c in one.status.conditions}
+    for after in summarise(one, knowledge, LATER).conditions:
+        was = before.get(after.type)
+        kept = was is not None and was.status is after.status
+        assert (after.last_transition_time == CREATED) is kept
+
+
+@any_known
+@given(known)
+def test_no_text_depends_on_the_time(known: tuple[Federation, Knowledge]) -> None:
+    def texts(now: float) -> list[tuple[str, str]]:
+        status = summarise(*known, now)
+        return [(c.reason, c.message) for c in status.conditions] + [
+            (item.reason, item.message) for item in status.federated_credentials
+        ]
+
+    assert texts(LATER) == texts(LATER * 2)

@@ -1,0 +1,177 @@
+"""What a rule allowed is kept for a while after it is withdrawn, then removed; nothing that users do defers that."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from entrafed.api.federation import Federation
+from entrafed.api.reasons import Reason
+from entrafed.domain.asks import Stance
+from entrafed.domain.findings import Finding, Knowledge
+from entrafed.domain.summary import summarise
+from entrafed.domain.times import to_text
+from entrafed.engine.recorded import records_of
+from unit.domain.federations import (
+    CREATED,
+    CREATED_AT,
+    EVERYTHING,
+    ISSUER,
+    Manifest,
+    federation,
+    oidc,
+)
+from unit.engine.admitting import (
+    APP,
+    NOTHING_ALLOWED,
+    TIMING,
+    Admitting,
+    job,
+    outcome,
+    reason,
+    record,
+    row,
+    status,
+)
+
+
+def reported(one: Federation, knowledge: Knowledge, at: float, **change: Any) -> Federation:
+    """The object once its status was written."""
+    return replace(one, status=summarise(one, knowledge, at), **change)
+
+
+async def test_what_is_denied_is_kept_for_a_while_and_then_revoked() -> None:
+    world = Admitting()
+    one = federation(oidc("a"), status=status(row("a", record("x", "a"))))
+    world.connect(NOTHING_ALLOWED)
+    first = await world.admit(one)
+    assert first.ask is not None
+    assert (first.ask.wanted, first.ask.kept, first.ask.revoked) == (
+        frozenset(),
+        frozenset({job("a").pair}),
+        frozenset(),
+    )
+    assert first.due == pytest.approx(TIMING.revocation_delay)
+    one = reported(one, first.knowledge, world.clock.now())
+    world.clock.seconds += TIMING.revocation_delay / 2
+    half = await world.admit(one)
+    assert half.due == pytest.approx(TIMING.revocation_delay / 2, abs=2)
+    assert half.ask is not None
+    assert half.ask.kept == {job("a").pair}
+    one = reported(one, half.knowledge, world.clock.now())
+    world.clock.seconds += TIMING.revocation_delay / 2
+    last = await world.admit(one)
+    assert last.ask is not None
+    assert (last.ask.kept, last.ask.revoked) == (frozenset(), frozenset({job("a").pair}))
+    assert reason(last, "a") is Reason.REVOKED
+    assert last.due is None
+
+
+async def test_a_rule_that_comes_back_in_time_makes_as_if_nothing_had_been() -> None:
+    world = Admitting()
+    one = federation(oidc("a"), status=status(row("a", record("x", "a"), deniedSince=CREATED)))
+    admission = await world.admit(one)
+    assert admission.ask is not None
+    assert (admission.ask.wanted, admission.ask.kept, admission.ask.revoked) == (
+        frozenset({job("a")}),
+        frozenset(),
+        frozenset(),
+    )
+    again = reported(one, replace(admission.knowledge, finding=Finding()), world.clock.now())
+    assert [item.denied_since for item in again.status.federated_credentials] == [None]
+
+
+@pytest.mark.parametrize("renamed", ["b", "c"])
+async def test_renaming_an_item_does_not_begin_the_delay_anew(renamed: str) -> None:
+    world = Admitting()
+    world.connect(NOTHING_ALLOWED)
+    one = federation(oidc("a"), status=status(row("a", record("x", "a"))))
+    for name in ("a", "b", renamed):
+        one = replace(one, spec=federation(oidc(name, "job-a")).spec)
+        admission = await world.admit(one)
+        one = reported(one, admission.knowledge, world.clock.now())
+        world.clock.seconds += TIMING.revocation_delay / 3
+    last = await world.admit(replace(one, spec=federation(oidc("z", "job-a")).spec))
+    assert last.ask is not None
+    assert last.ask.revoked == {job("a").pair}
+
+
+@pytest.mark.parametrize("text", ["soon", "0000-01-01T00:00:00Z", "2026-06-30T23:59:60Z", "9999-12-31T23:59:59Z"])
+async def test_a_date_that_a_hand_wrote_neither_stops_the_operator_nor_defers_a_revocation(text: str) -> None:
+    world = Admitting()
+    world.connect(NOTHING_ALLOWED)
+    one = federation(oidc("a"), status=status(row("a", record("x", "a"), deniedSince=text)))
+    admission = await world.admit(one)
+    assert outcome(admission, "a").denied_since == pytest.approx(world.clock.now(), abs=2)
+    assert admission.due == pytest.approx(TIMING.revocation_delay)
+    summarise(one, admission.knowledge, world.clock.now())
+
+
+async def test_a_pair_that_another_item_may_have_is_not_revoked() -> None:
+    world = Admitting()
+    long_ago = row("a", record("x", "shared"), deniedSince=CREATED)
+    world.connect({**EVERYTHING, "federatedCredentials": [{"issuer": ISSUER, "subjects": ["job-shared"]}]})
+    ask = await world.asked(federation(oidc("a"), oidc("shared"), status=status(long_ago)))
+    assert (ask.wanted, ask.revoked) == (frozenset({job("shared")}), frozenset({job("a").pair}))
+
+
+async def test_a_pair_that_another_item_may_have_is_not_merely_kept() -> None:
+    world = Admitting()
+    world.connect({**EVERYTHING, "federatedCredentials": [{"issuer": ISSUER, "subjects": ["job-shared"]}]})
+    moved = row("a", record("x", "shared"))
+    ask = await world.asked(federation(oidc("a"), oidc("shared"), status=status(moved)))
+    assert (ask.wanted, ask.kept) == (frozenset({job("shared")}), frozenset({job("a").pair}))
+
+
+async def test_what_was_written_before_the_first_status_goes_when_its_rule_does() -> None:
+    world = Admitting()
+    one = federation(oidc("a"))
+    await world.asked(one)
+    world.connect()
+    admission = await world.admit(one)
+    assert (reason(admission), admission.parent) == (Reason.NOT_PERMITTED, APP.parent)
+    assert admission.ask is not None
+    assert admission.ask.stance is Stance.RECONCILE
+    assert not admission.ask.wanted
+    assert not admission.ask.holds("any", job("a").pair)
+    assert not admission.knowledge.may_show_target
+
+
+items = st.lists(st.sampled_from("abcd"), unique=True, max_size=4)
+past = st.sampled_from([None, CREATED, to_text(CREATED_AT + 3500)])
+remembered = st.lists(
+    st.builds(
+        lambda name, pairs, denied: row(
+            name, *(record(f"x-{pair}", pair) for pair in pairs), **({"deniedSince": denied} if denied else {})
+        ),
+        st.sampled_from("abcde"),
+        st.lists(st.sampled_from("abcde"), unique=True, max_size=2),
+        past,
+    ),
+    unique_by=lambda one: str(one["name"]),
+    max_size=4,
+)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(names=items, rows=remembered, allowed=items, suspended=st.booleans())
+async def test_what_was_written_is_wanted_kept_or_revoked_and_never_two_of_these(
+    names: list[str], rows: list[Manifest], allowed: list[str], suspended: bool
+) -> None:
+    world = Admitting()
+    subjects = [f"job-{name}" for name in allowed] or ["nothing"]
+    world.connect({**EVERYTHING, "federatedCredentials": [{"issuer": ISSUER, "subjects": subjects}]})
+    one = federation(*map(oidc, names), suspend=suspended, status=status(*rows))
+    ask = await world.asked(one)
+    wanted = {trust.pair for trust in ask.wanted}
+    assert not wanted & ask.kept
+    assert not wanted & ask.revoked
+    assert not ask.kept & ask.revoked
+    written = {r.trust.pair for r in records_of(one) if r.item in names}
+    assert written - wanted - ask.kept - ask.revoked <= (
+        set() if suspended else {job(n).pair for n in "abcde"} - wanted
+    )
+    for denied in (n for n in names if not suspended and n not in allowed):
+        assert job(denied).pair in ask.kept | ask.revoked
