@@ -103,16 +103,12 @@ class World:
             },
         )
 
-    async def annotate(self, name: str, **annotations: str) -> None:
-        await self.kubectl(
-            "annotate", FEDERATIONS, name, *self._there, "--overwrite", *(f"{k}={v}" for k, v in annotations.items())
-        )
+    async def annotate(self, name: str, annotation: str, value: str) -> None:
+        await self.kubectl("annotate", FEDERATIONS, name, *self._there, "--overwrite", f"{annotation}={value}")
         self.own_writes += 1
 
-    async def label(self, name: str, **labels: str) -> None:
-        await self.kubectl(
-            "label", FEDERATIONS, name, *self._there, "--overwrite", *(f"{k}={v}" for k, v in labels.items())
-        )
+    async def label(self, name: str, label: str, value: str) -> None:
+        await self.kubectl("label", FEDERATIONS, name, *self._there, "--overwrite", f"{label}={value}")
         self.own_writes += 1
 
     async def delete(self, name: str) -> None:
@@ -123,7 +119,7 @@ class World:
     async def second_pass(self, name: str) -> None:
         """Have the operator look again now, and wait until it has."""
         wish = f"wish-{time.monotonic_ns()}"
-        await self.annotate(name, **{RECONCILE_ANNOTATION: wish})
+        await self.annotate(name, RECONCILE_ANNOTATION, wish)
         await self.until(lambda: self.status(name).get("lastHandledReconcileAt") == wish, f"a second pass of {name}")
         await self.until_ready(name)
 
@@ -294,10 +290,11 @@ async def new_world(operator: Operator, cluster: Cluster, start_azure: StartAzur
     for world in made:
         world.azure.faults.clear()
         await _leave(world)
-        world.require_truth()
     for watch in watching:
         watch.cancel()
     await asyncio.gather(*watching, return_exceptions=True)
+    for world in made:
+        world.require_truth()
 
 
 async def _leave(world: World) -> None:

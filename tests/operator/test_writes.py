@@ -70,8 +70,8 @@ async def test_the_life_of_an_object_costs_two_writes_then_one_an_edit_then_one(
 
 async def test_labels_and_annotations_cost_nothing(busy: World) -> None:
     before, azure = await busy.operator_writes(), len(busy.azure.log.writes())
-    await busy.label("first", team="payments")
-    await busy.annotate("first", note="hello")
+    await busy.label("first", "team", "payments")
+    await busy.annotate("first", "note", "hello")
 
     assert await writes_of(busy, before) == 0
     assert len(busy.azure.log.writes()) == azure
@@ -79,7 +79,7 @@ async def test_labels_and_annotations_cost_nothing(busy: World) -> None:
 
 async def test_a_wish_to_reconcile_is_answered_and_writes_nothing_to_azure(busy: World) -> None:
     before, azure = await busy.operator_writes(), len(busy.azure.log)
-    await busy.annotate("first", **{RECONCILE_ANNOTATION: "now"})
+    await busy.annotate("first", RECONCILE_ANNOTATION, "now")
     await busy.until(lambda: busy.status("first").get("lastHandledReconcileAt") == "now", "handled")
 
     assert await writes_of(busy, before) == 1
