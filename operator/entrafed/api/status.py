@@ -46,6 +46,11 @@ class Origin(StrEnum):
     PRE_EXISTING = "PreExisting"
     """Found there, equal to what is asked for: never changed, never removed."""
 
+    @classmethod
+    def _missing_(cls, value: object) -> "Origin | None":
+        """An origin that a newer operator wrote is not known here yet: to leave it alone is safe."""
+        return cls.PRE_EXISTING if isinstance(value, str) else None
+
 
 Id = Annotated[str, Field(max_length=64)]
 Value = Annotated[str, Field(max_length=MAX_VALUE)]

@@ -7,7 +7,7 @@ import pytest
 from entrafed.api.connection import parse_connection
 from entrafed.api.federation import DeletionPolicy, DriftPolicy, parse_federation
 from entrafed.api.parsing import InvalidObject
-from entrafed.api.status import ItemState
+from entrafed.api.status import ItemState, Origin
 from manifests import Manifest, connection, federation, from_github, from_oidc, rule, without
 
 METADATA = {"uid": "u", "generation": 3, "resourceVersion": "7", "creationTimestamp": "2026-01-31T12:00:00Z"}
@@ -51,12 +51,15 @@ def test_what_a_newer_operator_wrote_is_passed_over() -> None:
         "observedGeneration": 3,
         "lastTransitionTime": "2026-01-31T12:00:00Z",
     }
-    item = {"name": "any", "state": "Retiring", "reason": "Retiring", "message": "", "new": 1}
+    made = {"credentialName": "web", "issuer": "https://i", "subject": "s", "audience": "a", "origin": "Adopted"}
+    item = {"name": "any", "state": "New", "reason": "New", "message": "", "new": 1, "credentials": [made]}
     status = {"conditions": [condition, {**condition, "type": "Ready"}], "federatedCredentials": [item], "new": {}}
     manifest = federation(roleAssignments=[{"name": "blobs"}])
     read = parse_federation(stored(manifest, status))
     assert [c.type.value for c in read.status.conditions] == ["Ready"]
-    assert read.status.federated_credentials[0].state is ItemState.PENDING
+    (row,) = read.status.federated_credentials
+    assert row.state is ItemState.PENDING
+    assert row.credentials[0].origin is Origin.PRE_EXISTING, "what is not known to be ours is left alone"
 
 
 @pytest.mark.parametrize(
