@@ -153,6 +153,22 @@ async def test_a_target_that_cannot_be_found_is_waited_for_then_reported_and_tak
     assert len(world.azure.log.writes()) == writes
 
 
+async def test_sigterm_while_azure_is_silent_ends_the_process_and_loses_nothing(
+    world: World, operator: Operator
+) -> None:
+    silence = world.azure.faults.add(Fault(services=DIRECTORY, methods=("POST", "PUT"), hang=True))
+    await world.apply(*(world.federation(from_oidc(), name=kind, target=on) for kind, (_, on) in TARGETS.items()))
+    await world.until(lambda: silence.hits >= 2, "both writes under way")
+    code, seconds = await operator.end()
+    assert (code, seconds < 5) == (0, True)
+
+    silence.remove()
+    operator.start()
+    await world.until_ready(*TARGETS)
+    for key, _ in TARGETS.values():
+        assert list(world.ours(key).values()) == ["job-17"]
+
+
 # Deletion
 
 
