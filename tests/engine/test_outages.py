@@ -38,6 +38,19 @@ async def test_an_outage_has_its_reason_and_is_recovered_from(world: EngineWorld
         await world.until(world.is_ready)
 
 
+async def test_a_connection_that_signs_in_again_wakes_who_waits_for_it(world: EngineWorld) -> None:
+    """Far sooner than what only a person can mend is tried again."""
+    handle = world.azure.faults.add(OUTAGES["the sign-in refuses"][0])
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(lambda: world.reason() == "SignInFailed")
+        await world.until(
+            lambda: "SignInFailed" in {c.reason for c in world.cluster.connection("default").status.conditions}
+        )
+        handle.remove()
+        await world.until(world.is_ready, within=world.timing.forbidden / 2)
+
+
 @pytest.mark.parametrize("outage", ["Graph answers 503", "Graph drops connections", "Graph hangs", "Graph answers 403"])
 async def test_an_outage_in_the_middle_of_a_deletion_leaks_nothing(world: EngineWorld, outage: str) -> None:
     fault, _ = OUTAGES[outage]

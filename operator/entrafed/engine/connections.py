@@ -18,13 +18,17 @@ from entrafed.engine.timing import Timing
 
 
 class Connections:
-    """Looks after one connection after the other. `knows_all_users`: whether all federations have been heard."""
+    """Looks after one connection after the other. `knows_all_users`: whether all federations have been heard.
+
+    `recovered` is told of a connection that signs in again after it did not.
+    """
 
     def __init__(
         self,
         *,
         objects: Objects,
         knows_all_users: Callable[[], bool],
+        recovered: Callable[[str], None],
         reads: Reads,
         kube: Kube,
         clock: Clock,
@@ -34,6 +38,7 @@ class Connections:
     ) -> None:
         self._objects = objects
         self._knows_all_users = knows_all_users
+        self._recovered = recovered
         self._reads = reads
         self._kube = kube
         self._clock = clock
@@ -59,6 +64,8 @@ class Connections:
         if isinstance(found, Problem):
             return self._backoff.failed(name) if found.after is None else found.after
         self._backoff.succeeded(name)
+        if _is_failing(connection):
+            self._recovered(name)
         return self._timing.connection_check
 
     async def _hold(self, connection: Connection) -> Connection:
@@ -86,9 +93,16 @@ class Connections:
         if isinstance(sign_in, Problem):
             return sign_in
         try:
-            return await self._reads.own_identity(sign_in, self._clock.monotonic() - self._timing.reads)
+            return await self._reads.own_identity(sign_in, self._clock.monotonic())
         except AzureProblem as failure:
             return failure.problem
+
+
+def _is_failing(connection: Connection) -> bool:
+    """Whether the status says that signing in does not work."""
+    return any(
+        c.type is ConditionType.SIGNED_IN and c.status is ConditionStatus.FALSE for c in connection.status.conditions
+    )
 
 
 def _status(connection: Connection, found: OwnIdentity | Problem, now: float) -> ConnectionStatus:

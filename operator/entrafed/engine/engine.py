@@ -7,6 +7,7 @@ from random import Random
 
 import structlog
 
+from entrafed.api.conditions import ConditionStatus
 from entrafed.api.connection import Connection
 from entrafed.api.federation import Federation
 from entrafed.api.metadata import Metadata
@@ -100,6 +101,7 @@ class Engine:
             measure=measure,
             timing=timing,
             tell=self._teller.tell,
+            sign_in_failed=lambda name: self._queue.add(ConnectionKey(name)),
         )
         self._attendant = Attendant(
             objects=self._objects,
@@ -117,6 +119,7 @@ class Engine:
         self._connections = Connections(
             objects=self._objects,
             knows_all_users=lambda: self._table.is_complete,
+            recovered=self._wake_users,
             reads=self._reads,
             kube=kube,
             clock=clock,
@@ -262,6 +265,16 @@ class Engine:
         for uid in uids:
             if is_change or self._attendant.has_attended_to(uid):
                 self._queue.add(FederationKey(uid))
+
+    def _wake_users(self, connection: str) -> None:
+        """What could not be done through a connection can be done now."""
+        for uid in self._objects.users_of(connection):
+            if readiness(self._objects.federations[uid])[0] == ConditionStatus.TRUE:
+                continue
+            self._attendant.admit_again(uid)
+            if (parent := self._table.parent_of(uid)) is not None:
+                self._settler.look_again(parent)
+                self._queue.add(parent)
 
     def _tell_of_repair(self, ask: Ask, name: str) -> None:
         self._measure.drift_repaired(1)

@@ -1,7 +1,10 @@
 """The verb *report*: write what is known of an object to its status, when that differs from what stands there."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
+
+import structlog
 
 from entrafed.api.conditions import Condition, ConditionStatus, ConditionType
 from entrafed.api.federation import Federation
@@ -17,7 +20,9 @@ from entrafed.engine.ports import Clock, Kube, Measure
 from entrafed.engine.table import Table
 from entrafed.engine.timing import Timing
 
-_WARNED_OF = frozenset({Reason.SUSPENDED, Reason.PROGRESSING, Reason.PROPAGATING, Reason.DELETING})
+log = structlog.get_logger(__name__)
+
+_ORDINARY = frozenset({Reason.SUSPENDED, Reason.PROGRESSING, Reason.PROPAGATING, Reason.DELETING})
 """Reasons that a not yet ready object has in the ordinary course of things."""
 
 
@@ -34,6 +39,7 @@ class Reporter:
         measure: Measure,
         timing: Timing,
         tell: Callable[[Event], None],
+        sign_in_failed: Callable[[str], None],
     ) -> None:
         self._objects = objects
         self._table = table
@@ -42,6 +48,7 @@ class Reporter:
         self._measure = measure
         self._timing = timing
         self._tell = tell
+        self._sign_in_failed = sign_in_failed
         self._moving_since: dict[str, float] = {}
         self._never_ready: set[str] = set()
 
@@ -89,11 +96,22 @@ class Reporter:
         was, ready = _condition(before, ConditionType.READY), _condition(after, ConditionType.READY)
         if ready is None or (was is not None and (was.status, was.reason) == (ready.status, ready.reason)):
             return
-        is_fine = ready.status is ConditionStatus.TRUE or ready.reason in _WARNED_OF
+        is_fine = ready.status is ConditionStatus.TRUE or ready.reason in _ORDINARY
         kind = EventType.NORMAL if is_fine else EventType.WARNING
-        reason = Reason(ready.reason)
-        self._tell(event_of(federation.metadata, kind, reason, "Reconcile", ready.message))
-        uid = federation.metadata.uid
+        metadata, uid, reason = federation.metadata, federation.metadata.uid, Reason(ready.reason)
+        self._tell(event_of(metadata, kind, reason, "Reconcile", ready.message))
+        log.log(
+            logging.INFO if is_fine else logging.WARNING,
+            "reported",
+            namespace=metadata.namespace,
+            name=metadata.name,
+            uid=uid,
+            generation=metadata.generation,
+            ready=ready.status.value,
+            reason=reason.value,
+        )
+        if reason is Reason.SIGN_IN_FAILED:
+            self._sign_in_failed(federation.spec.connection_ref.name)
         if before.observed_generation < 0:
             self._never_ready.add(uid)
         if ready.status is ConditionStatus.TRUE and uid in self._never_ready:
