@@ -36,7 +36,7 @@ class Lane:
     resync_at: float
     listed_at: float = NEVER
     list_from: float = NEVER
-    """A list must be younger than this."""
+    """A list must be younger than this, which may be yet to come: lists that are to agree are spaced."""
     second_look_at: float = NEVER
     """A list from before may come from a replica that lacks what a process before this one wrote, or shows what it
     removed: it is looked at once more then."""
@@ -85,6 +85,14 @@ class Lane:
         self._remember(name, None, at)
         self.deleted.add(name)
 
+    def note_unanswered(self, name: str, at: float, *, may_be_there: bool) -> None:
+        """Take a write whose answer was not seen: what we knew of this name is no longer so, and only a list tells."""
+        self._recent.pop(name, None)
+        self.list_from = at
+        if may_be_there:
+            self.deleted.discard(name)
+            self.unanswered_at = at
+
     def note_missing(self, name: str) -> bool:
         """Take the answer that there is nothing of this name to delete. False: what we wrote lately may only be unknown
         yet to the replica that answered. Unlike a deletion it does not outweigh a list that shows the name again."""
@@ -119,19 +127,18 @@ class Lane:
 
     def needs_list(self, now: float) -> bool:
         """Whether what is known is too old to plan on."""
-        if self.listed_at < self.list_from or now - self.listed_at > self.timing.fresh:
+        if self.listed_at < self.list_from <= now or now - self.listed_at > self.timing.fresh:
             return True
         return self.confirmation_due(now) == 0
 
     def confirmation_due(self, now: float) -> float | None:
         """Seconds until the next list that is to tell whether things are as they seem; None when all is clear."""
-        if self.listed_at < self.list_from:
-            return 0.0
         dues = [r.at + self.timing.lag_limit * JUST_BEYOND for r in self._recent.values() if r.doubted]
         if self.listed_at < self.second_look_at:
             dues.append(self.second_look_at)
-        if not self._all_confirmed():
-            dues.append(self.listed_at + self._pause())
+        written_at = max((r.at for r in self._recent.values() if not r.confirmed), default=None)
+        if written_at is not None:
+            dues.append(now if self.listed_at < written_at else self.listed_at + self._pause())
         return max(0.0, min(dues) - now) if dues else None
 
     def is_needed_for(self, now: float) -> float:

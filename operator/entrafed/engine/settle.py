@@ -256,10 +256,10 @@ class Settler:
             lane.refused[step] = (problem, now + self._timing.forbidden)
         elif not isinstance(step, Delete):
             run.stuck.add(step.credential.trust)
-        if isinstance(failure, AlreadyThere | NotFound) or not failure.answered:
+        if isinstance(failure, AlreadyThere | NotFound):
             lane.list_from = now
-        if not failure.answered and not isinstance(step, Delete):
-            lane.unanswered_at = now
+        if not failure.answered:
+            lane.note_unanswered(name_of(step), now, may_be_there=not isinstance(step, Delete))
         if not failure.answered or problem.reason in _HALTING:
             run.halted = problem
 
@@ -339,11 +339,7 @@ class Settler:
 
 def _acting(asks: list[Ask]) -> list[Ask]:
     """The asks for which Azure is to be looked at."""
-    return [
-        ask
-        for ask in asks
-        if ask.sign_in is not None and (ask.stance in (Stance.RECONCILE, Stance.LEAVE) or ask.revoked)
-    ]
+    return [ask for ask in asks if ask.needs_look]
 
 
 def _owners_of_drift(step: Create | Update, lane: Lane, asks: list[Ask]) -> list[Ask]:

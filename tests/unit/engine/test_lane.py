@@ -195,6 +195,43 @@ def test_a_list_is_needed_at_first_when_it_is_old_and_after_every_write() -> Non
     assert lane.confirmation_due(11) == 0
 
 
+def test_a_list_that_is_wanted_later_is_not_taken_before() -> None:
+    lane = listed_lane()
+    lane.list_from = 3
+    assert not lane.needs_list(1)
+    assert lane.needs_list(3)
+
+
+@pytest.mark.parametrize("answered", ["write", "deletion"])
+def test_after_a_write_without_an_answer_only_a_list_tells(answered: str) -> None:
+    """Else what was answered before hides for a minute what the unanswered one did, and has it sent again and again."""
+    lane = listed_lane()
+    lane.note_write(written("a"), 0)
+    if answered == "deletion":
+        lane.note_deletion("a", 1)
+    lane.note_unanswered("a", 2, may_be_there=True)
+    assert lane.needs_list(2)
+    lane.note_list((standing("a", "api://new"),), 3)
+    assert lane.view() == (standing("a", "api://new"),)
+    assert lane.deleted == set()
+    assert lane.unanswered_at == 2
+
+
+def test_a_deletion_without_an_answer_leaves_nothing_to_appear_later() -> None:
+    lane = listed_lane()
+    lane.note_write(written("a"), 0)
+    lane.note_unanswered("a", 2, may_be_there=False)
+    lane.note_list((), 3)
+    assert lane.view() == ()
+    assert lane.unanswered_at == new_lane().unanswered_at
+
+
+def test_what_failed_is_looked_at_again_when_it_is_tried_again_and_not_at_once() -> None:
+    lane = listed_lane()
+    lane.note_unanswered("a", 2, may_be_there=True)
+    assert lane.confirmation_due(2) is None
+
+
 def test_nothing_is_looked_for_when_all_is_confirmed() -> None:
     lane = listed_lane(kind=ParentKind.MANAGED_IDENTITY)
     assert lane.confirmation_due(5) is None
