@@ -65,8 +65,9 @@ class User:
 
     async def federation_is_gone(self) -> None:
         """Raises `NotYet`, with what hinders."""
-        if await self._kubectl("get", "mif", FEDERATION, f"--namespace={NAMESPACE}", "--ignore-not-found"):
-            raise NotYet(_words(_condition(await self._federation())))
+        quiet = ("--ignore-not-found", "-o", "json")
+        if found := await self._kubectl("get", "mif", FEDERATION, f"--namespace={NAMESPACE}", *quiet):
+            raise NotYet(_words(_condition(json.loads(found))))
 
     async def token(self, account: str) -> str:
         """A token of a service account to be exchanged, as a pod of it has one projected."""
