@@ -62,6 +62,12 @@ class Ask:
         return self.stance in (Stance.LEAVE, Stance.RETAIN)
 
     @property
+    def needs_look(self) -> bool:
+        """Whether Azure is to be looked at for this ask."""
+        acts = self.stance in (Stance.RECONCILE, Stance.LEAVE) or bool(self.revoked)
+        return self.sign_in is not None and acts
+
+    @property
     def order(self) -> tuple[float, str]:
         return (self.since, self.uid)
 
