@@ -1,0 +1,192 @@
+"""Every scenario that the operator may die in."""
+
+from dataclasses import replace
+
+from crash.lives import Act, Scenario, Step
+from engine_world import APPLICATION, EVERYTHING, IDENTITY, NAMESPACE, EngineWorld, Manifest, account, federation, oidc
+from entrafed_lab.azure.seed import API_IDENTITY, READER_APP
+
+REVOCATION = 660.0  # seconds: the delay of a revocation, and a little more
+LATER = 90.0  # seconds, after which no own write is taken for newer than a list that contradicts it
+VM = {"name": "vm", "managedIdentity": {"resourceId": API_IDENTITY}}
+ISSUER = "https://issuer.example"
+
+
+def _apply(*items: Manifest, **more: object) -> Act:
+    return lambda world: world.cluster.apply(federation(*items, **more))  # type: ignore[arg-type]
+
+
+def _applied(*items: Manifest, **more: object) -> Step:
+    return Step(_apply(*items, **more))
+
+
+def _deleted(*names: str) -> Step:
+    def act(world: EngineWorld) -> None:
+        for name in names:
+            world.cluster.delete("ManagedIdentityFederation", NAMESPACE, name)
+
+    return Step(act)
+
+
+def _long_ago(step: Step) -> Step:
+    return replace(step, later=LATER)
+
+
+def _together(*steps: Step) -> Step:
+    def act(world: EngineWorld) -> None:
+        for step in steps:
+            step.act(world)
+
+    return Step(act)
+
+
+def _look_again(world: EngineWorld) -> None:
+    world.cluster.request_reconcile(NAMESPACE, "web", "please")
+
+
+def _removed_by_others(world: EngineWorld) -> None:
+    world.azure.world.holder(READER_APP).remove(next(iter(world.ours())))
+    _look_again(world)
+
+
+def _subject_changed_by_others(world: EngineWorld) -> None:
+    world.azure.world.holder(READER_APP).change_credential(next(iter(world.ours())), subject="job-of-others")
+    _look_again(world)
+
+
+def _audience_changed_by_others(world: EngineWorld) -> None:
+    world.azure.world.holder(READER_APP).change_credential(next(iter(world.ours())), audiences=("api://others",))
+    _look_again(world)
+
+
+def _equal_by_others(world: EngineWorld) -> None:
+    holder = world.azure.world.holder(READER_APP)
+    holder.add_foreign_credential(name="made-by-others", issuer=ISSUER, subject="job-a")
+
+
+def _full(world: EngineWorld) -> None:
+    holder = world.azure.world.holder(READER_APP)
+    for number in range(20 - len(holder.credentials)):
+        holder.add_foreign_credential(name=f"other-{number}", issuer=ISSUER, subject=f"other-{number}")
+
+
+def _one_removed_by_others(world: EngineWorld) -> None:
+    world.azure.world.holder(READER_APP).remove("other-0")
+    _look_again(world)
+
+
+def _rule_withdrawn(world: EngineWorld) -> None:
+    left = [m for m in EVERYTHING["federatedCredentials"] if m.get("issuer") != ISSUER]
+    world.connect({**EVERYTHING, "federatedCredentials": left})
+
+
+def _rule_given_back(world: EngineWorld) -> None:
+    world.connect(EVERYTHING)
+
+
+def _identity_made_again(world: EngineWorld) -> None:
+    world.azure.world.recreate_identity(API_IDENTITY)
+    _look_again(world)
+
+
+def _target_deleted(world: EngineWorld) -> None:
+    world.azure.world.delete_application(READER_APP)
+    world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "web")
+
+
+A, B, WEB = oidc("a"), oidc("b"), account("web")
+ONE, TWO = {"name": "one"}, {"name": "two"}
+
+
+def _drift(name: str, act: Act) -> Scenario:
+    """Somebody changes what is ours, and it is set right."""
+    return Scenario(name, (Step(act),), (_long_ago(_applied(A, WEB)),), is_seen_at_once=True)
+
+
+def _reported_drift(name: str, act: Act) -> Scenario:
+    """Somebody changes what is ours; that is only told, then set right on a second thought, and cleaned up."""
+    steps = (Step(act), _applied(A), _deleted("web"))
+    before = (_long_ago(_applied(A, driftPolicy="Report")),)
+    return Scenario(f"{name}, only reported", steps, before, is_seen_at_once=True)
+
+
+def _on(target: Manifest) -> tuple[Scenario, ...]:
+    """What can happen on an application and on a managed identity alike."""
+    kind = next(iter(target))
+    on = {"target": target}
+    shared = (_applied(oidc("a", "shared"), **ONE, **on), _applied(oidc("b", "shared"), B, **TWO, **on))
+    return (
+        Scenario(f"creation on {kind}", (_applied(A, WEB, **on),)),
+        Scenario(f"pair edited on {kind}", (_applied(oidc("a", "job-2"), WEB, **on),), (_applied(A, WEB, **on),)),
+        Scenario(f"audience edited on {kind}", (_applied({**A, "audience": "api://x"}, **on),), (_applied(A, **on),)),
+        Scenario(f"item removed on {kind}", (_applied(B, **on),), (_applied(A, B, **on),)),
+        Scenario(f"deletion on {kind}", (_deleted("web"),), (_applied(A, WEB, **on),)),
+        Scenario(f"one shared pair, both leave, on {kind}", (_deleted("one"), _deleted("two")), shared),
+        Scenario(f"two at once on {kind}", (_together(*shared), _together(_deleted("one"), _deleted("two")))),
+    )
+
+
+SCENARIOS = (
+    *_on(APPLICATION),
+    *_on(IDENTITY),
+    Scenario(
+        "items renamed and swapped",
+        (_applied(oidc("a", "two"), oidc("c", "one")),),
+        (_applied(oidc("a", "one"), oidc("b", "two")),),
+    ),
+    Scenario("deletion with Retain", (_deleted("web"),), (_applied(A, deletionPolicy="Retain"),)),
+    Scenario(
+        "shared pair, the first deletes, the last retains",
+        (_deleted("one"), _deleted("two")),
+        (_applied(oidc("a", "shared"), **ONE), _applied(oidc("a", "shared"), **TWO, deletionPolicy="Retain")),
+    ),
+    _drift("credential removed by others", _removed_by_others),
+    _drift("subject changed by others", _subject_changed_by_others),
+    _drift("audience changed by others", _audience_changed_by_others),
+    _reported_drift("credential removed by others", _removed_by_others),
+    _reported_drift("subject changed by others", _subject_changed_by_others),
+    _reported_drift("audience changed by others", _audience_changed_by_others),
+    Scenario(
+        "rule withdrawn and given back",
+        (Step(_rule_withdrawn, later=REVOCATION), Step(_rule_given_back)),
+        (_applied(A, WEB),),
+    ),
+    Scenario(
+        "rule withdrawn, then deletion with Retain",
+        (Step(_rule_withdrawn), _deleted("web")),
+        (_applied(A, WEB, deletionPolicy="Retain"),),
+    ),
+    Scenario(
+        "suspended, edited, deleted",
+        (_applied(A, suspend=True), _applied(B, suspend=True), _deleted("web")),
+        (_applied(A),),
+    ),
+    Scenario("suspended, edited, resumed", (_applied(B, suspend=True), _applied(B)), (_applied(A),)),
+    Scenario("equal made by others", (_applied(A, B), _deleted("web")), (_long_ago(Step(_equal_by_others)),)),
+    Scenario(
+        "no room for a second",
+        (_applied(B), Step(_one_removed_by_others)),
+        (_applied(A), _long_ago(Step(_full))),
+        is_seen_at_once=True,
+    ),
+    Scenario(
+        "source identity made again", (Step(_identity_made_again),), (_long_ago(_applied(VM)),), is_seen_at_once=True
+    ),
+    Scenario("target deleted, then the object", (Step(_target_deleted),), (_long_ago(_applied(A)),)),
+    Scenario("created and deleted at once", (_together(_applied(A), _deleted("web")),)),
+    Scenario(
+        "deleted with Retain and made again",
+        (_deleted("web"), _applied(A, WEB), _deleted("web")),
+        (_applied(A, B, deletionPolicy="Retain"),),
+    ),
+    Scenario(
+        "two audiences for one pair, the first leaves",
+        (_applied({**oidc("b", "job-a"), "audience": "api://x"}, **TWO), _deleted("web"), _deleted("two")),
+        (_applied(A),),
+    ),
+    Scenario(
+        "switched to Retain while deleting",
+        (_together(_deleted("web"), _applied(A, deletionPolicy="Retain")),),
+        (_applied(A),),
+    ),
+)
