@@ -64,7 +64,10 @@ class Reporter:
         if status == federation.status:
             self._moving_since.pop(uid, None)
             return None
-        if (wait := self._hold_back(uid, status)) > 0:
+        ask = self._table.ask_of(uid)
+        is_awaited = admission.resolved and finding is None and ask is not None and ask.needs_look
+        moves = is_awaited or _condition(status, ConditionType.RECONCILING) is not None
+        if (wait := self._hold_back(uid, moves=moves)) > 0:
             return wait
         before = federation.status
         written = await self._kube.write_status(federation, status)
@@ -77,9 +80,9 @@ class Reporter:
         self._moving_since.pop(uid, None)
         self._never_ready.discard(uid)
 
-    def _hold_back(self, uid: str, status: FederationStatus) -> float:
-        """Seconds to wait before a status that says "moving" is written: what is quick costs one write."""
-        if _condition(status, ConditionType.RECONCILING) is None:
+    def _hold_back(self, uid: str, *, moves: bool) -> float:
+        """Seconds to wait before a status is written that is about to change: what is quick costs one write."""
+        if not moves:
             self._moving_since.pop(uid, None)
             return 0.0
         now = self._clock.monotonic()
