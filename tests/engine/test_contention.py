@@ -1,11 +1,16 @@
 """Several who want something of one target: objects, people, other clusters."""
 
+from typing import Any
+
+import pytest
+
 from engine_world import APPLICATION, CLUSTER, IDENTITY, NAMESPACE, EngineWorld, federation, oidc
 from entrafed.api.status import ItemState, Origin
 from entrafed.azure import BudgetSettings
 from entrafed.domain.credentials import Pair
+from entrafed.domain.events import RegardingKind
 from entrafed.domain.marks import Mark, owner_mark, pair_mark
-from entrafed_lab.azure.seed import READER_APP
+from entrafed_lab.azure.seed import READER_APP, READER_OBJECT
 
 ISSUER = "https://issuer.example"
 
@@ -19,6 +24,11 @@ def by_hand(world: EngineWorld, name: str, subject: str, audience: str = "api://
 def remove_by_hand(world: EngineWorld, name: str) -> None:
     """Somebody else removes a credential."""
     world.azure.world.application(READER_APP).remove(name)
+
+
+def told(world: EngineWorld, reason: str) -> list[str]:
+    """The notes of the events with a reason."""
+    return [event.note for event in world.cluster.events if event.reason == reason]
 
 
 async def test_an_equal_credential_of_others_satisfies_and_is_never_removed(world: EngineWorld) -> None:
@@ -102,19 +112,48 @@ async def test_what_others_removed_is_brought_back_and_told(world: EngineWorld) 
         remove_by_hand(world, name)
         world.cluster.request_reconcile(NAMESPACE, "web", "1")
         await world.until(lambda: list(world.ours()) == [name])
-        await world.until(lambda: "DriftRepaired" in {e.reason for e in world.cluster.events})
+        await world.until(lambda: told(world, "DriftRepaired"))
+    (note,) = told(world, "DriftRepaired")
+    assert note == f"credential {name} had been removed by somebody else; it is as asked for again"
 
 
-async def test_what_others_changed_is_set_right(world: EngineWorld) -> None:
+@pytest.mark.parametrize("target", [APPLICATION, IDENTITY], ids=["application", "identity"])
+@pytest.mark.parametrize(
+    ("changes", "difference"),
+    [
+        ({"subject": "job-of-others"}, 'subject: asked for "job-a", stands "job-of-others"'),
+        ({"issuer": f"{ISSUER}/"}, f'issuer: asked for "{ISSUER}", stands "{ISSUER}/"'),
+        ({"audiences": ("api://o",)}, 'audience: asked for "api://AzureADTokenExchange", stands "api://o"'),
+    ],
+    ids=["subject", "issuer", "audience"],
+)
+async def test_what_others_changed_is_set_right_counted_once_and_told_by_field(
+    world: EngineWorld, target: dict[str, dict[str, str]], changes: dict[str, Any], difference: str
+) -> None:
+    holder = "web" if target is IDENTITY else READER_APP
     async with world.operator():
-        world.cluster.apply(federation(oidc("a")))
+        world.cluster.apply(federation(oidc("a"), target=target))
         await world.until(world.is_ready)
         await world.until_quiet()
-        before = world.ours()
+        before = world.ours(holder)
         (name,) = before
-        by_hand(world, name, "job-of-an-attacker")
+        world.azure.world.holder(holder).change_credential(name, **changes)
         world.cluster.request_reconcile(NAMESPACE, "web", "1")
-        await world.until(lambda: world.ours() == before)
+        await world.until(lambda: world.ours(holder) == before and told(world, "DriftRepaired"))
+        await world.until_quiet()
+    (note,) = told(world, "DriftRepaired")
+    assert note == f"credential {name} had been changed ({difference}) by somebody else; it is as asked for again"
+    assert b"entrafed_drift_repairs_total 1.0" in world.metrics.render()
+
+
+async def test_an_edit_of_the_spec_is_no_drift(world: EngineWorld) -> None:
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a"), oidc("b")))
+        await world.until(world.is_ready)
+        world.cluster.apply(federation(oidc("a", audience="api://other"), oidc("b", "job-c")))
+        await world.until(world.is_ready)
+        await world.until_quiet()
+    assert told(world, "DriftRepaired") == []
 
 
 async def test_drift_that_is_to_be_reported_is_only_reported(world: EngineWorld) -> None:
@@ -127,6 +166,12 @@ async def test_drift_that_is_to_be_reported_is_only_reported(world: EngineWorld)
         world.azure.log.clear()
         world.cluster.request_reconcile(NAMESPACE, "web", "1")
         await world.until(lambda: world.reason() == "Drifted")
+        (item,) = world.seen().status.federated_credentials
+        assert item.message == (
+            f"credential {name} was removed by somebody else, and `driftPolicy` is Report; bring it back, or set "
+            "`driftPolicy: Repair`"
+        )
+        assert told(world, "Drifted") == [f"a: {item.message}"]
         assert world.azure.log.writes() == []
         world.cluster.apply(federation(oidc("a"), driftPolicy="Repair"))
         await world.until(world.is_ready)
@@ -151,6 +196,34 @@ async def test_a_mark_without_an_owner_is_counted_and_left_alone(world: EngineWo
         await world.until(world.is_ready)
         assert b"entrafed_orphans 1.0" in world.metrics.render()
     assert orphan in world.ours()
+
+
+async def test_orphans_are_told_once_on_the_connection_and_again_only_when_there_are_others(world: EngineWorld) -> None:
+    world.timing = world.with_timing(resync=0.3)
+    first, second = (
+        str(Mark(CLUSTER, owner_mark(NAMESPACE, "gone"), pair_mark(Pair(ISSUER, subject)))) for subject in "xy"
+    )
+    by_hand(world, first, "x")
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(lambda: told(world, "OrphanFound"))
+        world.azure.log.clear()
+        await world.until(lambda: len(world.azure.log.named("credentials.list")) >= 3)
+        (event,) = [event for event in world.cluster.events if event.reason == "OrphanFound"]
+        assert (event.kind, event.regarding.name) == (RegardingKind.CONNECTION, "default")
+        assert event.note == (
+            f"application {READER_OBJECT} carries credentials of this cluster that no ManagedIdentityFederation owns: "
+            f"{first}; entrafed leaves them alone: remove those that nobody needs, or create the object again that "
+            "they were made for"
+        )
+        by_hand(world, second, "y")
+        await world.until(lambda: len(told(world, "OrphanFound")) == 2)
+        remove_by_hand(world, first)
+        world.azure.log.clear()
+        await world.until(lambda: len(world.azure.log.named("credentials.list")) >= 3)
+        assert len(told(world, "OrphanFound")) == 2, "one that is gone is no news"
+    assert second in world.ours()
+    assert world.azure.log.writes() == []
 
 
 async def test_twenty_objects_on_one_app_cost_at_most_two_calls_each(world: EngineWorld) -> None:

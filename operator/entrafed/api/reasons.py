@@ -37,6 +37,7 @@ class Reason(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     DRIFTED = "Drifted"
     DRIFT_REPAIRED = "DriftRepaired"
+    ORPHAN_FOUND = "OrphanFound"
 
     SIGNED_IN = "SignedIn"
     SIGN_IN_FAILED = "SignInFailed"

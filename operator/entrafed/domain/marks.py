@@ -51,6 +51,12 @@ def pair_mark(pair: Pair) -> str:
     return _digest(pair.issuer, pair.subject)[:PAIR_LENGTH]
 
 
+def is_marked_for(name: str, pair: Pair) -> bool:
+    """Whether a name is one of ours, and says that it is of this pair."""
+    mark = read_mark(name)
+    return mark is not None and mark.pair == pair_mark(pair)
+
+
 def _digest(*fields: str) -> str:
     text = "\0".join((FORMAT, *fields))
     return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()

@@ -10,7 +10,7 @@ from entrafed.api.federation import DriftPolicy
 from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Ask, Stance
 from entrafed.domain.credentials import LIMIT, NewCredential, ObservedCredential, Pair, Trust
-from entrafed.domain.marks import Mark, pair_mark, read_mark
+from entrafed.domain.marks import Mark, is_marked_for, pair_mark, read_mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,15 @@ Step = Create | Update | Delete
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a wanted trust stands when no step is needed, or none is possible; `name` is the credential in question."""
+    """How a wanted trust stands when no step is needed, or none is possible; `name` is the credential in question.
+
+    Of a drifted one, `stands` is what others made of it; None where it is gone.
+    """
 
     reason: Reason
     name: str | None = None
     preexisting: bool = False
+    stands: ObservedCredential | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,8 @@ class Plan:
 @dataclass(slots=True)
 class _Draft:
     ours: set[str]
-    reported: frozenset[Trust]
+    reported: Mapping[Trust, str]
+    """Trusts whose drift is only told, and the names that they were written under."""
     updates: list[Update] = field(default_factory=list)
     creates: list[Create] = field(default_factory=list)
     verdicts: dict[Trust, Verdict] = field(default_factory=dict)
@@ -113,18 +118,20 @@ def _misnamed(there: list[ObservedCredential], asking: list[Ask], clusters: tupl
     }
 
 
-def _reported(asking: list[Ask]) -> frozenset[Trust]:
-    """Trusts that were written once, and that nobody who wants them now wants repaired."""
+def _reported(asking: list[Ask]) -> dict[Trust, str]:
+    """Trusts that were written once, and that nobody who wants them now wants repaired, with the names that they were
+    written under. A status may have been written by hand: a name that speaks of another pair is none of theirs."""
     wanting: dict[Trust, list[Ask]] = {}
     for ask in asking:
         if ask.stance is Stance.RECONCILE:
             for trust in ask.wanted:
                 wanting.setdefault(trust, []).append(ask)
-    return frozenset(
-        trust
-        for trust, asks in wanting.items()
-        if all(a.drift is DriftPolicy.REPORT for a in asks) and any(r.trust == trust for a in asks for r in a.records)
-    )
+    reported: dict[Trust, str] = {}
+    for trust, asks in wanting.items():
+        names = [r.name for a in asks for r in a.records if r.trust == trust]
+        if names and all(a.drift is DriftPolicy.REPORT for a in asks):
+            reported[trust] = next((name for name in names if is_marked_for(name, trust.pair)), "")
+    return reported
 
 
 def _stood_for(stuck: frozenset[Trust], asking: list[Ask]) -> set[str]:
@@ -190,7 +197,9 @@ def _place(trust: Trust, ask: Ask, there: tuple[ObservedCredential, ...], cluste
     holder = next((c for c in there if c.pair == trust.pair), None)
     if holder is None:
         if trust in draft.reported:
-            draft.verdicts[trust] = Verdict(Reason.DRIFTED, name)
+            name = draft.reported[trust] or name
+            stands = next((c for c in there if c.name == name), None)
+            draft.verdicts[trust] = Verdict(Reason.DRIFTED, name, stands=stands)
         elif any(c.name.lower() == name for c in there):
             draft.verdicts[trust] = Verdict(Reason.PROGRESSING, name)
         else:
@@ -199,7 +208,7 @@ def _place(trust: Trust, ask: Ask, there: tuple[ObservedCredential, ...], cluste
     if holder.carries(trust):
         draft.verdicts[trust] = Verdict(Reason.SYNCED, holder.name, preexisting=holder.name not in draft.ours)
     elif trust in draft.reported:
-        draft.verdicts[trust] = Verdict(Reason.DRIFTED, holder.name)
+        draft.verdicts[trust] = Verdict(Reason.DRIFTED, holder.name, stands=holder)
     elif holder.name in draft.ours:
         draft.updates.append(Update(NewCredential(holder.name, trust, _describe(ask))))
     else:

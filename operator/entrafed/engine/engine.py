@@ -22,6 +22,7 @@ from entrafed.engine.attend import Attendant
 from entrafed.engine.connections import Connections
 from entrafed.engine.keys import ConnectionKey, FederationKey, Key, kind_of
 from entrafed.engine.objects import Objects, Stale
+from entrafed.engine.orphans import Orphans
 from entrafed.engine.ports import Azure, Clock, Kube, Measure
 from entrafed.engine.queue import Backoff, Queue, Urgency
 from entrafed.engine.reads import Reads
@@ -85,7 +86,7 @@ class Engine:
             table=self._table,
             absences=absences,
             clock=clock,
-            measure=measure,
+            orphans=Orphans(self._objects, measure, self._teller.tell),
             timing=timing,
             clusters=clusters,
             random=chance,
@@ -276,11 +277,11 @@ class Engine:
                 self._settler.look_again(parent)
                 self._queue.add(parent)
 
-    def _tell_of_repair(self, ask: Ask, name: str) -> None:
+    def _tell_of_repair(self, ask: Ask, name: str, was: str) -> None:
         self._measure.drift_repaired(1)
         federation = self._objects.federations.get(ask.uid)
         if federation is not None:
-            note = f"credential {name} had been changed or removed by somebody else; it is as asked for again"
+            note = f"credential {name} had been {was} by somebody else; it is as asked for again"
             self._teller.tell(event_of(federation.metadata, EventType.NORMAL, Reason.DRIFT_REPAIRED, "Repair", note))
 
     async def _count_states(self) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from entrafed.domain.credentials import NewCredential, ObservedCredential, ParentKind
 from entrafed.domain.errors import Problem
+from entrafed.domain.marks import is_marked_for
 from entrafed.domain.plan import Step
 from entrafed.engine.timing import Timing
 
@@ -44,6 +45,8 @@ class Lane:
     """When a creation or change was last sent whose answer was not seen."""
     deleted: set[str] = field(default_factory=set)
     """Names that Azure acknowledged to be gone, to this process."""
+    misplaced: dict[str, ObservedCredential] = field(default_factory=dict)
+    """Of these, what others had put under a name of ours, and what had to make way for it to be written again."""
     refused: dict[Step, tuple[Problem, float]] = field(default_factory=dict)
     """Steps that nothing but a person's act will let through, and from when on they are tried again all the same."""
     _listed: dict[str, ObservedCredential] = field(default_factory=dict)
@@ -79,9 +82,13 @@ class Lane:
         written = ObservedCredential(credential.name, pair.issuer, pair.subject, (audience,))
         self._remember(credential.name, written, at)
         self.deleted.discard(credential.name)
+        self.misplaced.pop(credential.name, None)
 
     def note_deletion(self, name: str, at: float) -> None:
         """Take an acknowledged deletion."""
+        was = self.standing(name)
+        if was is not None and (was.pair is None or not is_marked_for(name, was.pair)):
+            self.misplaced[name] = was
         self._remember(name, None, at)
         self.deleted.add(name)
 
@@ -117,6 +124,10 @@ class Lane:
             else:
                 seen[name] = recent.credential
         return tuple(seen.values())
+
+    def standing(self, name: str) -> ObservedCredential | None:
+        """What stands under a name, as far as is known."""
+        return next((credential for credential in self.view() if credential.name == name), None)
 
     def is_confirmed(self, name: str) -> bool:
         """Whether enough lists agreed with the last write of this name."""

@@ -12,14 +12,16 @@ from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Ask, Stance
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import Parent, Trust
+from entrafed.domain.drift import difference
 from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, Problem, ProblemKind
 from entrafed.domain.findings import Finding
-from entrafed.domain.marks import pair_mark, read_mark
+from entrafed.domain.marks import is_marked_for, read_mark
 from entrafed.domain.plan import Create, Delete, Plan, Step, Update, plan
 from entrafed.domain.summary import IN_PROGRESS
 from entrafed.engine.absence import MISSED, Absences
 from entrafed.engine.lane import NEVER, Lane
-from entrafed.engine.ports import Azure, Clock, Measure
+from entrafed.engine.orphans import Orphans
+from entrafed.engine.ports import Azure, Clock
 from entrafed.engine.queue import Backoff
 from entrafed.engine.reads import Reads
 from entrafed.engine.standings import PROPAGATING, Run, finding_of, name_of
@@ -35,7 +37,7 @@ class Settler:
     """Settles one parent after the other; many at once, but never one parent twice at a time.
 
     `clusters` are the marks that count as ours, the present cluster's first. `resync` is told of objects that are to be
-    admitted again, `repaired` of a credential that was set right for an ask.
+    admitted again, `repaired` of a credential that was set right for an ask, and of what others had made of it.
     """
 
     def __init__(
@@ -46,20 +48,20 @@ class Settler:
         table: Table,
         absences: Absences,
         clock: Clock,
-        measure: Measure,
+        orphans: Orphans,
         timing: Timing,
         clusters: tuple[str, ...],
         random: Random,
         noted: Callable[[str], None],
         resync: Callable[[str], None],
-        repaired: Callable[[Ask, str], None],
+        repaired: Callable[[Ask, str, str], None],
     ) -> None:
         self._azure = azure
         self._reads = reads
         self._table = table
         self._absences = absences
         self._clock = clock
-        self._measure = measure
+        self._orphans = orphans
         self._timing = timing
         self._clusters = clusters
         self._random = random
@@ -89,7 +91,7 @@ class Settler:
                 return wait
             self._lanes.pop(parent, None)
             self._backoff.succeeded(parent)
-            self._measure.orphans(parent, 0)
+            self._orphans.unwatched(parent)
             return None
         lane = self._lane(parent)
         self._start_resync(parent, lane)
@@ -209,7 +211,7 @@ class Settler:
                 continue
             for record in ask.records:
                 pair, mark = record.trust.pair, read_mark(record.name)
-                is_ours = mark is not None and mark.cluster in self._clusters and mark.pair == pair_mark(pair)
+                is_ours = mark is not None and mark.cluster in self._clusters and is_marked_for(record.name, pair)
                 is_held = any(other.holds(record.name, pair) for other in asks)
                 if is_ours and not is_held and record.name.lower() not in known:
                     return Delete(record.name)
@@ -234,8 +236,10 @@ class Settler:
             if not is_gone:
                 self._miss(lane, step, failure, run)
             return
+        name = step.credential.name
+        was = difference(step.credential.trust, lane.misplaced.get(name) or lane.standing(name))
         for ask in _owners_of_drift(step, lane, asks):
-            self._repaired(ask, step.credential.name)
+            self._repaired(ask, name, was)
         lane.note_write(step.credential, self._clock.monotonic())
 
     def _recall_refusals(self, lane: Lane, run: Run) -> None:
@@ -269,7 +273,8 @@ class Settler:
         """Keep a finding for each ask; the answer is when to look again."""
         asks = self._table.asks_of(parent)
         if self._table.is_complete:
-            self._measure.orphans(parent, len(run.plan.orphans))
+            seeing = {ask.sign_in.connection for ask in _acting(asks) if ask.sign_in and ask.sign_in not in unseen}
+            self._orphans.found(parent, run.plan.orphans, sorted(seeing))
         problems, waits = list(unseen.values()), [self._until_resync(lane)]
         for ask in asks:
             if ask.sign_in in unseen:
@@ -345,7 +350,7 @@ def _acting(asks: list[Ask]) -> list[Ask]:
 def _owners_of_drift(step: Create | Update, lane: Lane, asks: list[Ask]) -> list[Ask]:
     """Whom to tell that a write brought back what others had changed: it was recorded, and we did not remove it."""
     name, trust = step.credential.name, step.credential.trust
-    if name in lane.deleted:
+    if name in lane.deleted and name not in lane.misplaced:
         return []
     return [
         ask

@@ -6,6 +6,7 @@ from entrafed.api.reasons import Reason
 from entrafed.api.status import Origin
 from entrafed.domain.asks import Ask, Stance
 from entrafed.domain.credentials import LIMIT, ObservedCredential, Trust
+from entrafed.domain.drift import difference
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import Finding, Left, Standing
 from entrafed.domain.marks import read_mark
@@ -56,7 +57,7 @@ def _standing(trust: Trust, view: dict[str, ObservedCredential], lane: Lane, run
         origin = Origin.PRE_EXISTING if verdict.preexisting else Origin.OPERATOR
         return Standing(view[verdict.name], origin, None if lane.is_confirmed(verdict.name) else PROPAGATING)
     if verdict is not None:
-        return Standing(None, Origin.OPERATOR, _problem_of(verdict))
+        return Standing(None, Origin.OPERATOR, _problem_of(trust, verdict))
     holder = next((c for c in view.values() if c.pair == trust.pair), None)
     step = next((s for s in run.plan.steps if not isinstance(s, Delete) and s.credential.trust == trust), None)
     problem = run.problem_of(name_of(step)) if step else None
@@ -79,7 +80,7 @@ def _is_left(credential: ObservedCredential, ask: Ask, asks: list[Ask], clusters
     return not any(other.holds(credential.name, credential.pair) for other in asks if other.uid != ask.uid)
 
 
-def _problem_of(verdict: Verdict) -> Problem:
+def _problem_of(trust: Trust, verdict: Verdict) -> Problem:
     """Why a wanted trust does not stand, in words."""
     match verdict.reason:
         case Reason.CREDENTIAL_CONFLICT:
@@ -99,8 +100,8 @@ def _problem_of(verdict: Verdict) -> Problem:
             )
         case Reason.DRIFTED:
             message = (
-                f"somebody else changed or removed credential {verdict.name}, and `driftPolicy` is Report; bring it "
-                "back, or set `driftPolicy: Repair`"
+                f"credential {verdict.name} was {difference(trust, verdict.stands)} by somebody else, and "
+                "`driftPolicy` is Report; bring it back, or set `driftPolicy: Repair`"
             )
         case _:
             return replace(IN_PROGRESS, reason=verdict.reason)

@@ -12,7 +12,7 @@ from entrafed.domain.asks import Ask, Record, Stance
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import LIMIT, ObservedCredential, Pair, Trust
 from entrafed.domain.marks import Mark, owner_mark, pair_mark
-from entrafed.domain.plan import Create, Delete, Plan, Step, Update, plan
+from entrafed.domain.plan import Create, Delete, Plan, Step, Update, Verdict, plan
 
 CLUSTER, OTHER_CLUSTER = "aaaaaaaa", "bbbbbbbb"
 SIGN_IN = SignIn("default", CloudName.AZURE_PUBLIC, "tenant", "client", "https://l", "https://g", "https://a")
@@ -187,7 +187,23 @@ def test_drift_that_is_only_to_be_reported_is_not_put_right() -> None:
     for there in ([], [standing(named("web", A), trust("a", "api://other"))], [standing(named("web", A), B)]):
         result = planned(there, reporting)
         assert result.steps == ()
-        assert result.verdicts[A].reason is Reason.DRIFTED
+        assert result.verdicts[A] == Verdict(Reason.DRIFTED, named("web", A), stands=there[0] if there else None)
+
+
+def test_drift_of_what_another_s_mark_is_on_is_only_told_too() -> None:
+    """Two shared it, and the one whose mark it carries is gone."""
+    name = named("gone", A)
+    reporting = replace(ask("web", A), drift=DriftPolicy.REPORT, records=(Record("x", name, A),))
+    changed = standing(name, B)
+    result = planned([changed], reporting)
+    assert result.steps == ()
+    assert result.verdicts[A] == Verdict(Reason.DRIFTED, name, stands=changed)
+
+
+def test_a_status_written_by_hand_has_nothing_told_of_a_credential_of_another_pair() -> None:
+    others = standing(named("other", B), B)
+    forged = replace(ask("web", A), drift=DriftPolicy.REPORT, records=(Record("x", others.name, A),))
+    assert planned([others], forged, ask("other", B)).verdicts[A] == Verdict(Reason.DRIFTED, named("web", A))
 
 
 def test_what_was_never_written_is_created_under_either_drift_policy() -> None:

@@ -10,6 +10,8 @@ from entrafed.domain.credentials import ObservedCredential, Pair, Parent, Parent
 from entrafed.domain.events import RegardingKind
 from entrafed.domain.marks import Mark, owner_mark, pair_mark
 from entrafed.engine.absence import Absences
+from entrafed.engine.objects import Objects
+from entrafed.engine.orphans import Orphans
 from entrafed.engine.reads import Reads
 from entrafed.engine.settle import Settler
 from entrafed.engine.table import Table
@@ -86,19 +88,20 @@ class Settling:
         self.azure.held[PARENT] = {credential.name: credential for credential in self.there}
         self.table.listed(frozenset())
         self.noted: list[str] = []
+        self.repaired: list[tuple[str, str, str]] = []
         self.settler = Settler(
             azure=self.azure,
             reads=Reads(self.azure, self.clock),
             table=self.table,
             absences=Absences(self.clock, TIMING),
             clock=self.clock,
-            measure=Silent(),
+            orphans=Orphans(Objects(), Silent(), lambda _event: None),
             timing=TIMING,
             clusters=(CLUSTER, FORMER),
             random=Random(0),
             noted=self.noted.append,
             resync=lambda _uid: None,
-            repaired=lambda _ask, _name: None,
+            repaired=lambda ask, name, was: self.repaired.append((ask.uid, name, was)),
         )
         self.clock.seconds = 1000.0
 

@@ -100,8 +100,16 @@ REPORTING = replace(asking("web", A, records=(record(named("web", A), A),)), dri
         ),
         (FULL, [asking("web", A)], Reason.QUOTA_EXCEEDED, "20"),
         ([], [REPORTING], Reason.DRIFTED, "`driftPolicy: Repair`"),
+        ([], [REPORTING], Reason.DRIFTED, "was removed by somebody else"),
+        ([standing(named("web", A), B)], [REPORTING], Reason.DRIFTED, 'subject: asked for "a", stands "b"'),
+        (
+            [standing(named("web", A), OTHER_AUDIENCE)],
+            [REPORTING],
+            Reason.DRIFTED,
+            'changed (audience: asked for "api://x", stands "api://y") by somebody else',
+        ),
     ],
-    ids=["held by others", "two audiences", "no room", "drifted"],
+    ids=["held by others", "two audiences", "no room", "drifted", "removed", "changed", "changed audience"],
 )
 def test_what_cannot_stand_tells_who_must_act_and_what_to_do(
     there: list[ObservedCredential], asks: list[Ask], expected: Reason, advice: str
