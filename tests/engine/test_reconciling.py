@@ -5,7 +5,8 @@ import asyncio
 from engine_world import APPLICATION, IDENTITY, NAMESPACE, EngineWorld, account, federation, oidc
 from entrafed.api.conditions import ConditionType
 from entrafed.api.status import ItemState, Origin
-from entrafed_lab.azure.seed import API_IDENTITY, READER_APP, READER_OBJECT, WEB_IDENTITY
+from entrafed_lab.azure.seed import API_IDENTITY, HOME_TENANT, READER_APP, READER_OBJECT, WEB_IDENTITY
+from lab_fixtures import CLUSTER_ISSUER
 
 GITHUB = {"name": "ci", "githubActions": {"repository": "contoso/web", "environment": "prod"}}
 IDENTITY_SOURCE = {"name": "vm", "managedIdentity": {"resourceId": WEB_IDENTITY}}
@@ -149,6 +150,24 @@ async def test_a_changed_audience_is_an_update_of_the_same_credential(world: Eng
         await world.until(world.is_ready)
     assert set(world.ours()) == before
     assert [audiences for _, _, audiences in world.ours().values()] == [("api://other",)]
+
+
+async def test_what_stood_before_stays_and_is_shown_while_azure_refuses_what_is_to_follow(world: EngineWorld) -> None:
+    world.azure.world.tenants[HOME_TENANT].allowed_issuers = (CLUSTER_ISSUER, "https://issuer.example")
+    async with world.operator():
+        world.cluster.apply(federation(oidc("ci")))
+        await world.until(world.is_ready)
+        before = world.ours()
+        world.cluster.apply(federation(GITHUB))
+        await world.until(lambda: world.reason() == "PolicyDenied")
+        await world.until_quiet()
+        (item,) = world.seen().status.federated_credentials
+        assert (item.state, [c.credential_name for c in item.credentials]) == (ItemState.FAILED, list(before))
+        assert world.ours() == before
+        world.azure.world.tenants[HOME_TENANT].allowed_issuers = ()
+        world.cluster.request_reconcile(NAMESPACE, "web", "the policy is gone")
+        await world.until(world.is_ready)
+    assert [subject for _, subject, _ in world.ours().values()] == ["repo:contoso/web:environment:prod"]
 
 
 async def test_retain_leaves_what_was_made(world: EngineWorld) -> None:

@@ -75,8 +75,9 @@ def plan(
     """Plan one parent.
 
     `clusters` are our marks, the present one first, then those of clusters that this one replaces. `may_remove` is
-    false until every object has been seen after a start: unknown never removes. `stuck` are trusts that could not be
-    written for now: what stood for the same items stays until they can be.
+    false until every object has been seen after a start: unknown never removes. `stuck` are trusts that Azure was asked
+    for in vain: their steps are not to be taken now, and come last. What stood for an item stays while a trust that the
+    item wants cannot be written, whoever stands in the way.
     """
     listed = sorted(observed, key=lambda c: c.name)
     asking = sorted(asks, key=lambda a: a.order)
@@ -87,10 +88,11 @@ def plan(
     used = {c.name for c in there if any(ask.holds(c.name, c.pair) for ask in asking)}
     for trust, ask in _holders(there, asking, draft).items():
         used.add(_place(trust, ask, there, clusters[0], draft))
-    unused = sorted(ours - used - _stood_for(stuck, asking))
+    unmade = stuck | {trust for trust, verdict in draft.verdicts.items() if verdict.reason is not Reason.SYNCED}
+    unused = sorted(ours - used - _stood_for(unmade, asking))
     deletes = [Delete(name) for name in unused if _may_go(name, there, asking)] if may_remove else []
     broken = [Delete(name) for name in sorted(misnamed)]
-    steps = [*broken, *draft.updates, *_make_before_break(draft, deletes, room=LIMIT - len(there))]
+    steps = [*broken, *draft.updates, *_make_before_break(draft, deletes, stuck, room=LIMIT - len(there))]
     orphans = tuple(c.name for c in there if c.name not in ours | used and _mark_of(c, clusters))
     return Plan(tuple(steps), draft.verdicts, orphans)
 
@@ -134,13 +136,13 @@ def _reported(asking: list[Ask]) -> dict[Trust, str]:
     return reported
 
 
-def _stood_for(stuck: frozenset[Trust], asking: list[Ask]) -> set[str]:
+def _stood_for(unmade: frozenset[Trust], asking: list[Ask]) -> set[str]:
     """Names recorded for the items that want a trust which cannot be written for now."""
     return {
         record.name
         for ask in asking
         for item, trust in ask.items
-        if trust in stuck
+        if trust in unmade
         for record in ask.records
         if record.item == item and record.trust.pair not in ask.revoked
     }
@@ -233,11 +235,17 @@ def _may_go(name: str, there: tuple[ObservedCredential, ...], asking: list[Ask])
     return not leaving or len(leaving) < len(had) or leaving[-1].stance is Stance.LEAVE
 
 
-def _make_before_break(draft: _Draft, deletes: list[Delete], *, room: int) -> list[Step]:
-    """All creations first; where there is no room, one removal makes it; what still finds none is over the quota."""
+def _make_before_break(draft: _Draft, deletes: list[Delete], stuck: frozenset[Trust], *, room: int) -> list[Step]:
+    """All creations first; where there is no room, one removal makes it; what still finds none is over the quota.
+
+    A creation that is stuck takes no room from the others.
+    """
     steps: list[Step] = []
     going = list(deletes)
+    waiting = [create for create in draft.creates if create.credential.trust in stuck]
     for create in draft.creates:
+        if create in waiting:
+            continue
         if room <= 0 and going:
             steps.append(going.pop(0))
             room += 1
@@ -246,4 +254,4 @@ def _make_before_break(draft: _Draft, deletes: list[Delete], *, room: int) -> li
             room -= 1
         else:
             draft.verdicts[create.credential.trust] = Verdict(Reason.QUOTA_EXCEEDED)
-    return [*steps, *going]
+    return [*steps, *going, *waiting]

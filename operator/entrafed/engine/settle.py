@@ -180,7 +180,9 @@ class Settler:
         """Take one step after the other, each planned on what is known after the one before."""
         run = Run(self._plan(parent, lane, unseen, frozenset()))
         for _ in range(MOST_STEPS):
-            self._recall_refusals(lane, run)
+            if self._recall_refusals(lane, run):
+                run.plan = self._plan(parent, lane, unseen, frozenset(run.stuck))
+                continue
             step = next((s for s in run.plan.steps if name_of(s) not in run.failed), None)
             step = step or self._unlisted(parent, lane, run, unseen)
             if step is None or run.halted is not None:
@@ -242,24 +244,26 @@ class Settler:
             self._repaired(ask, name, was)
         lane.note_write(step.credential, self._clock.monotonic())
 
-    def _recall_refusals(self, lane: Lane, run: Run) -> None:
-        """What was refused a while ago is refused still: one failing item costs the others no calls."""
-        now = self._clock.monotonic()
+    def _recall_refusals(self, lane: Lane, run: Run) -> bool:
+        """What was refused a while ago is refused still: one failing item costs the others no calls.
+
+        The answer is whether something was recalled that the plan does not know of.
+        """
+        now, stuck = self._clock.monotonic(), len(run.stuck)
         for step in run.plan.steps:
             problem, until = lane.refused.get(step, (None, now))
             if problem is not None and until > now:
-                run.failed[name_of(step)] = problem
+                run.miss(step, problem)
+        return len(run.stuck) > stuck
 
     def _miss(self, lane: Lane, step: Step, failure: AzureProblem, run: Run) -> None:
         """A step that failed: the others go on, unless they would fail alike."""
         problem, now = failure.problem, self._clock.monotonic()
         if isinstance(failure, AlreadyThere):  # what it was planned on is out of date: look, and plan again
             problem = replace(problem, kind=ProblemKind.WAITING)
-        run.failed[name_of(step)] = problem
+        run.miss(step, problem)
         if problem.stalled:
             lane.refused[step] = (problem, now + self._timing.forbidden)
-        elif not isinstance(step, Delete):
-            run.stuck.add(step.credential.trust)
         if isinstance(failure, AlreadyThere | NotFound):
             lane.list_from = now
         if not failure.answered:

@@ -21,12 +21,19 @@ PROPAGATING = Problem(
 
 @dataclass(slots=True)
 class Run:
-    """What one run of *settle* has met so far. `halted` is what stopped it before all was tried."""
+    """What one run of *settle* has met so far: what failed, by the credential's name, and the trusts that could not be
+    written. `halted` is what stopped it before all was tried."""
 
     plan: Plan
     failed: dict[str, Problem] = field(default_factory=dict)
     stuck: set[Trust] = field(default_factory=set)
     halted: Problem | None = None
+
+    def miss(self, step: Step, problem: Problem) -> None:
+        """A step is not to be taken in this run any more."""
+        self.failed[name_of(step)] = problem
+        if not isinstance(step, Delete):
+            self.stuck.add(step.credential.trust)
 
     def problem_of(self, name: str) -> Problem | None:
         return self.failed.get(name) or self.halted

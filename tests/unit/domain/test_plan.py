@@ -222,6 +222,32 @@ def test_what_stood_for_an_item_stays_while_its_new_trust_cannot_be_written() ->
     assert [s for s in steps if isinstance(s, Delete)] == [Delete(named("web", C))]
 
 
+def test_what_stood_for_an_item_stays_while_somebody_else_holds_its_new_pair() -> None:
+    conflict = standing("by-hand", trust("b", "api://other"))
+    changed = replace(ask("web", B), items=(("x", B),), records=(Record("x", named("web", A), A),))
+    assert planned([standing(named("web", A), A), conflict], changed).steps == ()
+
+
+def test_what_stood_for_an_item_goes_when_its_new_trust_stands() -> None:
+    there = [standing(named("web", A), A), standing("by-hand", B)]
+    changed = replace(ask("web", B), items=(("x", B),), records=(Record("x", named("web", A), A),))
+    assert planned(there, changed).steps == (Delete(named("web", A)),)
+
+
+def test_what_stood_for_an_item_does_not_outlive_its_permission_for_want_of_a_successor() -> None:
+    changed = replace(
+        ask("web", B), items=(("x", B),), records=(Record("x", named("web", A), A),), revoked=frozenset({A.pair})
+    )
+    steps = plan([standing(named("web", A), A)], [changed], clusters=(CLUSTER,), may_remove=True, stuck=frozenset({B}))
+    assert [s for s in steps.steps if isinstance(s, Delete)] == [Delete(named("web", A))]
+
+
+def test_what_cannot_be_written_takes_no_room_from_what_can() -> None:
+    there = [standing(f"foreign-{n}", trust(f"f{n}")) for n in range(19)]
+    steps = plan(there, [ask("web", A, B)], clusters=(CLUSTER,), may_remove=True, stuck=frozenset({A})).steps
+    assert [s.credential.trust for s in steps if isinstance(s, Create)] == [B, A]
+
+
 subjects = st.sampled_from([f"s{n}" for n in range(26)])
 trusts = st.builds(trust, subjects, st.sampled_from(["api://x", "api://y"]))
 owners = st.sampled_from(["one", "two", "three"])

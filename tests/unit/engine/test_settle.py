@@ -229,6 +229,31 @@ async def test_an_outage_stops_the_run_before_the_other_items_fail_alike() -> No
         assert one.problem is not None
 
 
+@pytest.mark.parametrize("kind", [ProblemKind.TERMINAL, ProblemKind.FORBIDDEN, ProblemKind.TRANSIENT])
+async def test_what_stood_before_stays_as_long_as_its_successor_is_refused_and_is_told(kind: ProblemKind) -> None:
+    old, new = named("web", A), named("web", B)
+    world = Settling((standing(old, A),))
+    world.azure.refuses = lambda _verb, name: AzureProblem(problem(Reason.AZURE_ERROR, kind)) if name == new else None
+    edited = replace(asking("web", B, records=(record(old, A),)), items=(("item", B),))
+    await world.settle(edited, seconds=TIMING.forbidden * 3)
+    assert world.azure.names("create")
+    assert list(world.held()) == [old]
+    finding = world.table.finding_of("web")
+    assert finding is not None
+    assert [left.credential.name for left in finding.left] == [old]
+    assert finding.standings[B].problem == problem(Reason.AZURE_ERROR, kind)
+    world.azure.refuses = lambda _verb, _name: None
+    await world.settle(edited, seconds=TIMING.forbidden * 1.1)
+    assert list(world.held()) == [new]
+
+
+async def test_what_is_refused_takes_no_room_from_the_others() -> None:
+    world = refusing(named("web", A), ProblemKind.TERMINAL)
+    world.held().update({f"foreign-{n}": standing(f"foreign-{n}", trust(f"f{n}")) for n in range(19)})
+    await world.settle(asking("web", A, B))
+    assert named("web", B) in world.held()
+
+
 # A deletion that is answered by a replica which lags
 
 
