@@ -40,13 +40,20 @@ def account(name: str) -> str:
     return f"system:serviceaccount:{NAMESPACE}:{name}"
 
 
-def fault(service: ServiceName, *methods: str, status: int, code: str, retry_after: float | None = None) -> Deed:
+def fault(
+    service: ServiceName,
+    *methods: str,
+    status: int,
+    code: str,
+    retry_after: float | None = None,
+    times: int | None = None,
+) -> Deed:
     """Have a service refuse."""
 
     @asynccontextmanager
     async def deed(lab: Lab) -> AsyncIterator[None]:
         handle = azure_of(lab).faults.add(
-            Fault(services=(service,), methods=methods, status=status, code=code, retry_after=retry_after)
+            Fault((service,), methods, status=status, code=code, retry_after=retry_after, times=times)
         )
         yield
         handle.remove()

@@ -15,16 +15,18 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from entrafed_lab.azure import ServiceName
 from entrafed_lab.controlplane.progress import Silent
 from entrafed_lab.demo import Check, Step
 from entrafed_lab.lab import Lab, Parts, Wish
 from entrafed_lab.operator_process import PROGRAM
 from lab.controlplane.processes import mentioning
 
-from .sabotage import SABOTAGES
+from .sabotage import SABOTAGES, fault
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.usefixtures("binaries"), pytest.mark.asyncio(loop_scope="module")]
+EXPLANATION = "AADSTS700213: no federated identity credential has the token's subject"
 AtStep = Callable[[Step, Process], Awaitable[None]]
 
 
@@ -73,7 +75,7 @@ async def test_the_demo_shows_all_that_it_claims_and_leaves_nothing_running(tmp_
     assert (shown.code, shown.seen, steps) == (0, list(Check), list(Step)), shown.text
     assert shown.seconds < 60
     assert "payments:batch" in shown.text
-    assert "AADSTS700213: no federated identity credential has the token's subject" in shown.text
+    assert EXPLANATION in shown.text
     assert mentioning(tmp_path) == set()
 
 
@@ -115,3 +117,16 @@ async def test_the_demo_fails_when_what_it_claims_is_not_so(lab: Lab, check: Che
     assert shown.code == 1, shown.text
     assert shown.seen == list(Check)[: list(Check).index(check)], shown.text
     assert f"\nNot seen: {check}" in shown.text
+
+
+async def test_a_node_of_entra_that_has_not_heard_yet_is_not_taken_for_the_refusal(lab: Lab) -> None:
+    unheard = fault(ServiceName.LOGIN, "POST", status=401, code="AADSTS700211", times=3)
+    async with AsyncExitStack() as undoing:
+
+        async def lag(step: Step, _: Process) -> None:
+            if step is Step.OTHERS:
+                await undoing.enter_async_context(unheard(lab))
+
+        shown = await perform(lab.files.directory, at=lag)
+    assert shown.code == 0, shown.text
+    assert EXPLANATION in shown.text
