@@ -77,6 +77,14 @@ class Operator:
     async def metrics(self) -> str:
         return (await self._ask("/metrics"))[1]
 
+    async def until_metric(self, line: str) -> None:
+        """Wait for a line of the metrics: what is counted follows what is done, and not the other way round."""
+
+        async def is_shown() -> bool:
+            return line in (await self.metrics()).splitlines()
+
+        await until(is_shown, f"{line} in the metrics")
+
     @property
     def resident(self) -> float:
         """Resident memory, in MiB."""
@@ -159,6 +167,9 @@ async def release(kubectl: Kubectl, plural: str, metadata: dict[str, Any]) -> No
 
 
 async def until(holds: Callable[[], Awaitable[bool]], wanted: str) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not await holds():  # noqa: ASYNC110 - another process sets no event here
-            await asyncio.sleep(POLL)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not await holds():  # noqa: ASYNC110 - another process sets no event here
+                await asyncio.sleep(POLL)
+    except TimeoutError:
+        raise AssertionError(f"not {wanted}") from None

@@ -24,7 +24,7 @@ from kstatus import KStatus, kstatus
 from kube_world import Cluster
 from lab_fixtures import OPERATOR_SUBJECT, StartAzure
 from manifests import Manifest, federation
-from operator_process import PATIENCE, POLL, Operator, release
+from operator_process import PATIENCE, POLL, Operator, release, until
 
 LONGEST_LINE = 2**20  # bytes; one version of an object is one line of a watch
 WRITES = frozenset({"POST", "PUT", "PATCH", "APPLY", "DELETE"})
@@ -128,6 +128,14 @@ class World:
         return "--namespace", self.namespace
 
     # What users see
+
+    async def until_connection(self, holds: Callable[[Manifest], object], wanted: str, name: str | None = None) -> None:
+        """Wait until a connection, this world's own unless another is named, is as wanted: no watch shows these."""
+
+        async def does_hold() -> bool:
+            return bool(holds(await self.kubectl.get(CONNECTIONS, name or self.namespace)))
+
+        await until(does_hold, f"the connection {wanted}")
 
     def seen(self, name: str = "web") -> Manifest:
         """The newest version of an object that the watch showed; empty before the first, and when it is gone."""

@@ -69,8 +69,8 @@ async def test_a_withdrawn_rule_removes_what_it_allowed_after_the_delay(world: E
         assert len(world.ours()) == 2
         await world.until(lambda: len(world.ours()) == 1)
         await world.until(lambda: world.reason() == "Revoked")
+        await world.until(lambda: {e.reason for e in world.cluster.events} >= {"NotPermitted", "Revoked"})
     assert [subject for _, subject, _ in world.ours().values()] == ["system:serviceaccount:payments:web"]
-    assert {e.reason for e in world.cluster.events} >= {"NotPermitted", "Revoked"}
 
 
 async def test_a_rule_that_comes_back_in_time_changes_nothing(world: EngineWorld) -> None:

@@ -107,6 +107,7 @@ async def test_nothing_secret_is_told_whatever_is_thrown_back(world: World) -> N
         await world.apply(world.federation(from_oidc(), name="login", connectionRef={"name": refused}))
         await world.until_reason("SignInFailed", "login")
         assert planted.hits >= 1
+        await world.until_connection(lambda body: "SignInFailed" in json.dumps(body), "refused", refused)
         of_connections.append((await told(world))["connections"])
         await world.delete("login")
 

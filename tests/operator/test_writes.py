@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from entrafed.api.metadata import RECONCILE_ANNOTATION
+from entrafed.api.metadata import CONNECTION_FINALIZER, RECONCILE_ANNOTATION
 from entrafed_lab.azure.seed import WEB_IDENTITY
 from manifests import Manifest, from_oidc, from_service_account
 from operator_process import Operator, StartOperator
@@ -33,6 +33,7 @@ async def busy(world: World) -> World:
     """
     await world.apply(world.federation(from_oidc(subject="first"), name="first", deletionPolicy="Retain"))
     await world.until_ready("first")
+    await world.until_connection(lambda body: CONNECTION_FINALIZER in body["metadata"]["finalizers"], "in use")
     await asyncio.sleep(SETTLED)
     return world
 

@@ -87,11 +87,11 @@ class Settler:
     async def settle(self, parent: Parent) -> float | None:
         """Bring a parent to what is asked. The answer is when to settle it again, in seconds; None: when asked."""
         if not self._table.asks_of(parent):
+            self._orphans.unwatched(parent)
             if parent in self._lanes and (wait := self._lanes[parent].is_needed_for(self._clock.monotonic())) > 0:
                 return wait
             self._lanes.pop(parent, None)
             self._backoff.succeeded(parent)
-            self._orphans.unwatched(parent)
             return None
         lane = self._lane(parent)
         self._start_resync(parent, lane)

@@ -59,8 +59,11 @@ def asking(
     )
 
 
-class Silent:
-    """Measures nothing."""
+@dataclass
+class Counting:
+    """Keeps the last count of orphans under each parent, and measures nothing else."""
+
+    counts: dict[Parent, int] = field(default_factory=dict)
 
     def reconciled(self, kind: str, result: str, seconds: float) -> None: ...
 
@@ -70,7 +73,8 @@ class Silent:
 
     def drift_repaired(self, count: int) -> None: ...
 
-    def orphans(self, parent: Parent, count: int) -> None: ...
+    def orphans(self, parent: Parent, count: int) -> None:
+        self.counts[parent] = count
 
     def states(self, counts: Mapping[tuple[RegardingKind, str, str], int]) -> None: ...
 
@@ -83,6 +87,7 @@ class Settling:
     azure: AnsweringAzure = field(default_factory=AnsweringAzure)
     clock: HandClock = field(default_factory=HandClock)
     table: Table = field(default_factory=Table)
+    counting: Counting = field(default_factory=Counting)
 
     def __post_init__(self) -> None:
         self.azure.held[PARENT] = {credential.name: credential for credential in self.there}
@@ -95,7 +100,7 @@ class Settling:
             table=self.table,
             absences=Absences(self.clock, TIMING),
             clock=self.clock,
-            orphans=Orphans(Objects(), Silent(), lambda _event: None),
+            orphans=Orphans(Objects(), self.counting, lambda _event: None),
             timing=TIMING,
             clusters=(CLUSTER, FORMER),
             random=Random(0),

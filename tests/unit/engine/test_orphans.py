@@ -1,21 +1,10 @@
 """What is told of credentials that nobody owns: the words, and to whom."""
 
-from entrafed.domain.credentials import Parent
 from entrafed.domain.events import Event
 from entrafed.engine.objects import Objects
 from entrafed.engine.orphans import Orphans
 from unit.domain.federations import connection
-from unit.engine.settling import PARENT, Silent
-
-
-class Counting(Silent):
-    """Keeps the last count of each parent."""
-
-    def __init__(self) -> None:
-        self.counts: dict[Parent, int] = {}
-
-    def orphans(self, parent: Parent, count: int) -> None:
-        self.counts[parent] = count
+from unit.engine.settling import PARENT, Counting
 
 
 def orphans() -> tuple[Orphans, Counting, list[Event]]:

@@ -307,3 +307,17 @@ async def test_what_was_proved_for_one_says_nothing_when_the_next_cannot_even_lo
     finding = world.table.finding_of("second")
     assert finding is not None
     assert not finding.clean
+
+
+# What nobody owns
+
+
+async def test_orphans_are_counted_while_somebody_asks_at_their_parent() -> None:
+    """Afterwards nobody looks: a number that nobody looks after would be a guess."""
+    world = Settling((standing(named("long-gone", B), B),))
+    await world.settle(asking("web", A))
+    assert world.counting.counts == {PARENT: 1}
+    world.table.drop("web")
+    again = await world.settle()
+    assert world.counting.counts == {PARENT: 0}
+    assert again  # what was written here is remembered all the same, while a list could lack it
