@@ -36,11 +36,21 @@ class OwnedByReads(StrEnum):
     ALL = "all of the tenant"
 
 
-class GitHubExpressions(StrEnum):
-    """Whether a flexible credential for GitHub has to pin the repository or its owner by id."""
+class IdsInExpressions(StrEnum):
+    """Whether a flexible credential for GitHub or GitLab has to pin something that nobody can take over by its name.
 
-    NEED_IDS = "repository_id or repository_owner_id required"
-    ANY = "any claim will do"
+    Microsoft's pages say so of GitHub. Of GitLab they differ on which id, and on whether always.
+    """
+
+    NEEDED = "an id is required beside the subject"
+    ANY = "the subject will do"
+
+
+class FlexibleOnV1(StrEnum):
+    """What v1.0 of Graph lists of an application with a flexible credential."""
+
+    BROKEN_OFF = "with status 200, a body that ends at it in an error"
+    WITHOUT_SUBJECT = "it like the others, without subject and expression"
 
 
 class Acceptance(StrEnum):
@@ -104,8 +114,9 @@ class Variants:
     no_match: NoMatch = NoMatch.SPECIFIC
     owned_by_reads: OwnedByReads = OwnedByReads.OWNED
     single_credential: SingleCredential = SingleCredential.PLAIN
-    github_expressions: GitHubExpressions = GitHubExpressions.NEED_IDS
+    ids_in_expressions: IdsInExpressions = IdsInExpressions.NEEDED
     expressions_on_v1: Acceptance = Acceptance.REFUSED
+    flexible_on_v1: FlexibleOnV1 = FlexibleOnV1.BROKEN_OFF
     expressions_on_identities: Acceptance = Acceptance.REFUSED
     entra_issuer_on_identities: Acceptance = Acceptance.ACCEPTED
     young_identity: YoungIdentity = YoungIdentity.GRAPH_NOT_FOUND

@@ -12,6 +12,9 @@ MAX_VALUE = 600
 Source: https://learn.microsoft.com/graph/api/resources/federatedidentitycredential
 """
 
+MAX_EXPRESSION = 1024
+"""Characters of the expression of a flexible credential: no document gives a limit, and none of ours is longer."""
+
 _ENTRA_HOSTS = (
     r"login\.(microsoftonline\.(com|us|de)|partner\.microsoftonline\.cn|chinacloudapi\.cn|microsoft\.com|windows\.net)"
     r"|sts\.(windows\.net|chinacloudapi\.cn|microsoftonline\.(com|us|de))"

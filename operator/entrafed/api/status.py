@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from entrafed.api.conditions import Conditions, Message, ReasonWord
 from entrafed.api.dumping import dump
-from entrafed.api.formats import MAX_VALUE
+from entrafed.api.formats import MAX_EXPRESSION, MAX_VALUE
 from entrafed.api.metadata import MAX_ANNOTATION
 from entrafed.api.schema import TIME, camel_case, list_keyed_by
 
@@ -90,8 +90,10 @@ class CredentialStatus:
     """Name of the credential in Azure. The operator's own begin with `mif-`."""
     issuer: Value
     """The issuer that it trusts."""
-    subject: Value
-    """The subject that it trusts."""
+    subject: Value | None = None
+    """The subject that it trusts. A flexible credential has an expression in its place."""
+    expression: Annotated[str, Field(max_length=MAX_EXPRESSION)] | None = None
+    """The expression over claims that tokens must satisfy, of a flexible credential."""
     audience: Value
     """The audience that tokens must have."""
     origin: Origin

@@ -240,7 +240,7 @@ def _observed(credential: FederatedIdentityCredential) -> ObservedCredential:
     return ObservedCredential(
         name=credential.name,
         issuer=credential.issuer or "",
-        subject=credential.subject,  # flexible credentials have none
+        subject=credential.subject,  # flexible credentials have none, and this version does not show their expression
         audiences=tuple(credential.audiences or ()),
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from entrafed.azure.calls import Unreadable
+from entrafed.domain.claims import canonical
 from entrafed.domain.credentials import NewCredential, ObservedCredential
 from entrafed.domain.targets import OwnIdentity
 
@@ -19,10 +20,21 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class CredentialsPage:
-    """One page of a list; `next_link` is an absolute URL."""
+    """One page of a list; `next_link` is an absolute URL.
+
+    `hides`: there are flexible credentials, of which this version of Graph does not show all.
+    """
 
     credentials: tuple[ObservedCredential, ...]
     next_link: str | None
+    hides: bool = False
+
+
+BROKEN_OFF = b"'subject[Nullable=False]'"
+"""In what v1.0 appends to a list that it breaks off at a flexible credential, with status 200. Source:
+https://github.com/microsoftgraph/msgraph-sdk-python/issues/1359"""
+LANGUAGE = 1
+"""Version of the language of expressions."""
 
 
 def read_application(body: bytes) -> Application:
@@ -37,11 +49,17 @@ def read_service_principal(body: bytes) -> OwnIdentity:
 
 def read_credentials_page(body: bytes) -> CredentialsPage:
     """A list of credentials. Those of others may be of a kind that is not ours: only their name is insisted on."""
-    page = _object(body)
+    try:
+        page = _object(body)
+    except Unreadable:
+        if BROKEN_OFF in body:
+            return CredentialsPage(credentials=(), next_link=None, hides=True)
+        raise
     items, link = page.get("value"), page.get("@odata.nextLink")
     if not isinstance(items, list) or not isinstance(link, str | None):
         raise Unreadable("it is no list")
-    return CredentialsPage(credentials=tuple(_credential(item) for item in items), next_link=link or None)
+    credentials = tuple(_credential(item) for item in items)
+    return CredentialsPage(credentials, next_link=link or None, hides=any(c.pair is None for c in credentials))
 
 
 def read_nothing(_: bytes) -> None:
@@ -59,11 +77,12 @@ def rewritten(credential: NewCredential) -> bytes:
 
 
 def _content(credential: NewCredential) -> dict[str, object]:
-    trust = credential.trust
+    pair, audience = credential.trust.pair, credential.trust.audience
+    flexible = {"claimsMatchingExpression": {"value": pair.expression, "languageVersion": LANGUAGE}}
     return {
-        "issuer": trust.pair.issuer,
-        "subject": trust.pair.subject,
-        "audiences": [trust.audience],
+        "issuer": pair.issuer,
+        **(flexible if pair.expression else {"subject": pair.subject}),
+        "audiences": [audience],
         "description": credential.description,
     }
 
@@ -75,9 +94,18 @@ def _credential(item: object) -> ObservedCredential:
     return ObservedCredential(
         name=_text(item, "name"),
         issuer=str(item.get("issuer") or ""),
-        subject=subject if isinstance(subject, str) else None,  # flexible credentials have none
+        subject=subject if isinstance(subject, str) else None,
         audiences=tuple(str(a) for a in audiences) if isinstance(audiences, list) else (),
+        expression=_expression(item.get("claimsMatchingExpression")),
     )
+
+
+def _expression(found: object) -> str | None:
+    """None also for one in a later version of the language: whatever it means, it is not one of ours."""
+    if not isinstance(found, dict) or found.get("languageVersion") != LANGUAGE:
+        return None
+    value = found.get("value")
+    return canonical(value) if isinstance(value, str) and value else None
 
 
 def _object(body: bytes) -> dict[str, Any]:

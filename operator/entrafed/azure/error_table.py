@@ -114,6 +114,10 @@ ROWS = (
     # It cannot be done.
     Row(ARM, WRITES, (405,), ("credentials not enabled",), TERMINAL, Reason.REGION_UNSUPPORTED,
         "managed identities of this region carry no federated identity credentials; use an identity of another region"),
+    Row(GRAPH, WRITES, (400,), ("lacks all required claims",), TERMINAL,
+        Reason.VALUE_REFUSED, "Entra wants other claims of this issuer to be matched; which ones, it says at "
+        "https://learn.microsoft.com/entra/workload-id/workload-identities-flexible-federated-identity-credentials: "
+        "{text}"),
     Row(GRAPH, WRITES, (400,), ("Request_BadRequest", "InvalidFederatedIdentityCredentialValue"), TERMINAL,
         Reason.VALUE_REFUSED, "the value was refused: {text}"),
     Row(ARM, WRITES, (400,), ("BadRequest", "exactly one audience", "empty properties", "is invalid"), TERMINAL,

@@ -6,6 +6,7 @@ https://learn.microsoft.com/graph/api/resources/federatedidentitycredential
 """
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TypeVar, cast
 
 import httpx
@@ -22,6 +23,7 @@ from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]
 from entrafed.api.federation import ApplicationTarget
 from entrafed.azure.bodies import (
     Application,
+    CredentialsPage,
     read_application,
     read_credentials_page,
     read_nothing,
@@ -43,6 +45,13 @@ T = TypeVar("T")
 MOST_PAGES = 10  # 20 credentials fit into one page; more pages than this are a loop
 
 
+class Version(StrEnum):
+    """Versions of Graph. Only `/beta` knows flexible credentials, and only for them it is asked."""
+
+    V1 = "v1.0"
+    BETA = "beta"
+
+
 def graph_scope(sign_in: SignIn) -> str:
     return f"{CLOUDS[sign_in.cloud].graph}/.default"  # wherever an endpoint override leads
 
@@ -61,7 +70,10 @@ def http_client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
 
 
 class Graph:
-    """Graph as one connection sees it; one method is one request (a list: one per page)."""
+    """Graph as one connection sees it; one method is one request.
+
+    A list is one request per page, and the first of an application with flexible credentials is made again at `/beta`.
+    """
 
     def __init__(self, sign_in: SignIn, *, client: httpx.AsyncClient, signed: Signed, budgets: Budgets) -> None:
         self._sign_in = sign_in
@@ -70,9 +82,12 @@ class Graph:
         provider = AzureIdentityAuthenticationProvider(
             signed.credential, scopes=[graph_scope(sign_in)], is_cae_enabled=False
         )
-        self._adapter = GraphRequestAdapter(provider, client=client)
-        self._adapter.base_url = f"{sign_in.graph}/v1.0"
-        self._graph = GraphServiceClient(request_adapter=self._adapter)
+        self._adapters = {version: GraphRequestAdapter(provider, client=client) for version in Version}
+        for version, adapter in self._adapters.items():
+            adapter.base_url = f"{sign_in.graph}/{version}"
+        self._graph = GraphServiceClient(request_adapter=self._adapters[Version.V1])
+        self._flexible: dict[str, frozenset[str]] = {}
+        """Names of the flexible credentials by application, as it was last listed or written; only where any."""
 
     async def application(self, target: ApplicationTarget) -> Application:
         """Find an application by whichever id names it."""
@@ -96,15 +111,29 @@ class Graph:
 
     async def credentials(self, parent: Parent) -> tuple[ObservedCredential, ...]:
         """All credentials of an application."""
+        if parent.id not in self._flexible:
+            page = await self._list(parent, Version.V1)
+            if not page.hides:
+                return page.credentials
+        listed = (await self._list(parent, Version.BETA)).credentials
+        flexible = frozenset(credential.name for credential in listed if credential.subject is None)
+        if flexible:
+            self._flexible[parent.id] = flexible
+        else:
+            self._flexible.pop(parent.id, None)
+        return listed
+
+    async def _list(self, parent: Parent, version: Version) -> CredentialsPage:
+        """All pages in one, or as far as the first that does not show all."""
         call = self._call(Operation.LIST_CREDENTIALS, f"list the credentials of {parent}")
         builder = self._graph.applications.by_application_id(parent.id).federated_identity_credentials
         request = _request(Method.GET, builder)
         found: list[ObservedCredential] = []
         for _ in range(MOST_PAGES):
-            page = await self._ask(call, request, read_credentials_page)
+            page = await self._ask(call, request, read_credentials_page, version)
             found.extend(page.credentials)
-            if page.next_link is None:
-                return tuple(found)
+            if page.next_link is None or (page.hides and version is Version.V1):
+                return CredentialsPage(tuple(found), next_link=None, hides=page.hides)
             request = RequestInformation(Method.GET)
             request.url = page.next_link
             _prepare(request)
@@ -114,16 +143,22 @@ class Graph:
         """POST, never an upsert: a credential that is there already is never replaced."""
         call = self._call(Operation.CREATE_CREDENTIAL, f"create credential {credential.name} on {parent}")
         builder = self._graph.applications.by_application_id(parent.id).federated_identity_credentials
-        await self._ask(call, _request(Method.POST, builder, body=written(credential)), read_nothing)
+        request = _request(Method.POST, builder, body=written(credential))
+        version = _version_for(credential)
+        if version is Version.BETA:
+            self._flexible[parent.id] = self._flexible.get(parent.id, frozenset()) | {credential.name}
+        await self._ask(call, request, read_nothing, version)
 
     async def update(self, parent: Parent, credential: NewCredential) -> None:
         call = self._call(Operation.UPDATE_CREDENTIAL, f"update credential {credential.name} on {parent}")
         request = _request(Method.PATCH, self._named(parent, credential.name), body=rewritten(credential))
-        await self._ask(call, request, read_nothing)
+        await self._ask(call, request, read_nothing, _version_for(credential))
 
     async def delete(self, parent: Parent, name: str) -> None:
         call = self._call(Operation.DELETE_CREDENTIAL, f"delete credential {name} of {parent}")
-        await self._ask(call, _request(Method.DELETE, self._named(parent, name)), read_nothing)
+        is_flexible = name in self._flexible.get(parent.id, ())
+        request = _request(Method.DELETE, self._named(parent, name))
+        await self._ask(call, request, read_nothing, Version.BETA if is_flexible else Version.V1)
 
     def _named(self, parent: Parent, name: str) -> BaseRequestBuilder:
         application = self._graph.applications.by_application_id(parent.id)
@@ -132,14 +167,22 @@ class Graph:
     def _call(self, operation: Operation, doing: str) -> Call:
         return Call(Service.GRAPH, operation, doing)
 
-    async def _ask(self, call: Call, request: RequestInformation, read: Callable[[bytes], T]) -> T:
+    async def _ask(
+        self, call: Call, request: RequestInformation, read: Callable[[bytes], T], version: Version = Version.V1
+    ) -> T:
+        adapter = self._adapters[version]
+
         async def send() -> Reply[T]:
             # The native response handler gives the answer before the SDK reads it; the annotation says "bytes".
-            answer = cast("httpx.Response", await self._adapter.send_primitive_async(request, "bytes", {}))
+            answer = cast("httpx.Response", await adapter.send_primitive_async(request, "bytes", {}))
             return Reply(answer.status_code, read(answer.content))
 
         spend = Spend.WRITE if call.operation.is_write else Spend.GET
         return await self._signed.ask(call, self._budgets.graph(self._sign_in, spend), send)
+
+
+def _version_for(credential: NewCredential) -> Version:
+    return Version.BETA if credential.trust.pair.expression else Version.V1
 
 
 def _request(

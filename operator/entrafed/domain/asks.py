@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from entrafed.api.federation import DriftPolicy
+from entrafed.api.status import CredentialStatus
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import Pair, Trust
 from entrafed.domain.marks import read_mark
@@ -29,6 +30,16 @@ class Record:
     item: str
     name: str
     trust: Trust
+
+
+def recorded_pair(credential: CredentialStatus) -> Pair:
+    """The pair that a status shows."""
+    return Pair(credential.issuer, credential.subject or "", credential.expression or "")
+
+
+def recorded_trust(credential: CredentialStatus) -> Trust:
+    """The trust that a status shows."""
+    return Trust(recorded_pair(credential), credential.audience)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,15 @@ class Parent:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Pair:
-    """Issuer and subject: unique under a parent, compared exactly and case-sensitively."""
+    """Issuer and subject: unique under a parent, compared exactly and case-sensitively.
+
+    A flexible credential has an expression over the token's claims in place of the subject.
+    """
 
     issuer: str
-    subject: str
+    subject: str = ""
+    expression: str = ""
+    """Spelled as `domain.claims` spells it; empty for an ordinary credential."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,16 +57,22 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class ObservedCredential:
-    """A credential as Azure lists it. Foreign ones may lack a subject (flexible credentials) or have odd audiences."""
+    """A credential as Azure lists it. Foreign ones may have odd audiences.
+
+    A flexible one has no subject. Its expression is None where Azure does not show it, as on managed identities.
+    """
 
     name: str
     issuer: str
     subject: str | None
     audiences: tuple[str, ...]
+    expression: str | None = None
 
     @property
     def pair(self) -> Pair | None:
-        return None if self.subject is None else Pair(self.issuer, self.subject)
+        if self.subject is not None:
+            return Pair(self.issuer, self.subject)
+        return None if self.expression is None else Pair(self.issuer, expression=self.expression)
 
     def carries(self, trust: Trust) -> bool:
         return self.pair == trust.pair and self.audiences == (trust.audience,)
@@ -74,6 +85,14 @@ class NewCredential:
     name: str
     trust: Trust
     description: str
+
+    @property
+    def written(self) -> ObservedCredential:
+        """The credential as a list shows it afterwards."""
+        pair, audiences = self.trust.pair, (self.trust.audience,)
+        if pair.expression:
+            return ObservedCredential(self.name, pair.issuer, None, audiences, pair.expression)
+        return ObservedCredential(self.name, pair.issuer, pair.subject, audiences)
 
 
 def resource_key(resource_id: str) -> str:

@@ -2,7 +2,7 @@
 
 from entrafed.domain.credentials import ObservedCredential, Trust
 
-LONGEST = 100  # characters of one value: three fields, twice each, fit into an event's note
+LONGEST = 100  # characters of one value: issuer, subject or expression, and audience, twice each, fit into a note
 CONTEXT = 20  # characters shown before the first that differs, where a value is cut
 
 REMOVED = "removed"
@@ -16,6 +16,7 @@ def difference(asked: Trust, stands: ObservedCredential | None) -> str:
     fields = (
         ("issuer", asked.pair.issuer, stands.issuer),
         ("subject", asked.pair.subject, stands.subject or ""),
+        ("expression", asked.pair.expression, stands.expression or ""),
         ("audience", asked.audience, ", ".join(stands.audiences)),
     )
     told = (

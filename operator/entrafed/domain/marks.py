@@ -48,7 +48,9 @@ def owner_mark(namespace: str, name: str) -> str:
 
 
 def pair_mark(pair: Pair) -> str:
-    return _digest(pair.issuer, pair.subject)[:PAIR_LENGTH]
+    """An expression is a third field, so that no subject can be taken for one."""
+    flexible = (pair.expression,) if pair.expression else ()
+    return _digest(pair.issuer, pair.subject, *flexible)[:PAIR_LENGTH]
 
 
 def is_marked_for(name: str, pair: Pair) -> bool:

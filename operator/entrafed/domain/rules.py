@@ -120,6 +120,8 @@ def _is_among(patterns: Iterable[str], resource_id: str | None) -> bool:
 
 
 def _allows_pair(match: CredentialMatch, pair: Pair, namespace: Namespace, cluster_issuers: Collection[str]) -> bool:
+    if pair.expression:
+        return False
     issuers = cluster_issuers if match.issuer == OWN_CLUSTER else (match.issuer,)
     return pair.issuer in issuers and any(_fits(pattern, pair.subject, namespace.name) for pattern in match.subjects)
 

@@ -19,7 +19,8 @@ from entrafed.api.status import (
     Summary,
     TargetStatus,
 )
-from entrafed.domain.credentials import ObservedCredential, Pair, ParentKind, Trust
+from entrafed.domain.asks import recorded_trust
+from entrafed.domain.credentials import ObservedCredential, ParentKind, Trust
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import Finding, Knowledge, Left, Outcome, Standing
 from entrafed.domain.targets import ResolvedTarget
@@ -148,10 +149,7 @@ def _standing(
 def _written(trust: Trust, recorded: Iterable[CredentialItemStatus]) -> tuple[CredentialStatus, ...]:
     """What we wrote for a trust, for whichever item."""
     return tuple(
-        c
-        for item in recorded
-        for c in item.credentials
-        if c.origin is Origin.OPERATOR and Trust(Pair(c.issuer, c.subject), c.audience) == trust
+        c for item in recorded for c in item.credentials if c.origin is Origin.OPERATOR and recorded_trust(c) == trust
     )
 
 
@@ -175,7 +173,8 @@ def _credential(observed: ObservedCredential, origin: Origin) -> CredentialStatu
     return CredentialStatus(
         credential_name=observed.name,
         issuer=observed.issuer,
-        subject=observed.subject or "",
+        subject=observed.subject,
+        expression=observed.expression,
         audience=observed.audiences[0] if observed.audiences else "",
         origin=origin,
     )

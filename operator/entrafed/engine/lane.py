@@ -78,9 +78,7 @@ class Lane:
 
     def note_write(self, credential: NewCredential, at: float) -> None:
         """Take an acknowledged creation or update."""
-        pair, audience = credential.trust.pair, credential.trust.audience
-        written = ObservedCredential(credential.name, pair.issuer, pair.subject, (audience,))
-        self._remember(credential.name, written, at)
+        self._remember(credential.name, credential.written, at)
         self.deleted.discard(credential.name)
         self.misplaced.pop(credential.name, None)
 

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 from entrafed.api.federation import Federation
 from entrafed.api.formats import Guid, ManagedIdentityId
 from entrafed.api.status import Origin
-from entrafed.domain.asks import Record
+from entrafed.domain.asks import Record, recorded_pair, recorded_trust
 from entrafed.domain.credentials import Pair, Parent, ParentKind, Trust, resource_key
 from entrafed.domain.findings import Outcome
 from entrafed.domain.targets import ResolvedTarget
@@ -43,7 +43,7 @@ def pinned_target(federation: Federation) -> ResolvedTarget | None:
 def records_of(federation: Federation) -> tuple[Record, ...]:
     """What the status says is written by us."""
     return tuple(
-        Record(item.name, c.credential_name, Trust(Pair(c.issuer, c.subject), c.audience))
+        Record(item.name, c.credential_name, recorded_trust(c))
         for item in federation.status.federated_credentials
         for c in item.credentials
         if c.origin is Origin.OPERATOR
@@ -64,7 +64,7 @@ def denied_since(federation: Federation, outcome: Outcome, now: float) -> float:
         to_seconds(item.denied_since, unreadable=now)
         for item in federation.status.federated_credentials
         if item.denied_since
-        and (item.name == outcome.name or not pairs.isdisjoint(Pair(c.issuer, c.subject) for c in item.credentials))
+        and (item.name == outcome.name or not pairs.isdisjoint(recorded_pair(c) for c in item.credentials))
     )
     return min([now, *recorded])
 

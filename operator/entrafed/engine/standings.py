@@ -89,16 +89,16 @@ def _is_left(credential: ObservedCredential, ask: Ask, asks: list[Ask], clusters
 
 def _problem_of(trust: Trust, verdict: Verdict) -> Problem:
     """Why a wanted trust does not stand, in words."""
+    pair = f"issuer and {'expression' if trust.pair.expression else 'subject'}"
     match verdict.reason:
         case Reason.CREDENTIAL_CONFLICT:
             message = (
-                f"credential {verdict.name}, which entrafed did not make, has this issuer and subject with another "
+                f"credential {verdict.name}, which entrafed did not make, has this {pair} with another "
                 "audience; remove it, or ask for its audience"
             )
         case Reason.AUDIENCE_CONFLICT:
             message = (
-                "the same issuer and subject are asked for with another audience, and Entra takes only one; agree on "
-                "one audience"
+                f"the same {pair} are asked for with another audience, and Entra takes only one; agree on one audience"
             )
         case Reason.QUOTA_EXCEEDED:
             message = (

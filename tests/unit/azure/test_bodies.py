@@ -49,6 +49,48 @@ def test_a_page_keeps_credentials_of_every_kind() -> None:
         ObservedCredential("odd", "", None, ()),
     )
     assert page.next_link is None
+    assert page.hides
+
+
+EXPRESSION = "claims['sub'] matches 'repo:contoso/web:*' and claims['repository_id'] eq '1'"
+
+
+def flexible(value: object, version: object = 1) -> bytes:
+    item = {"name": "x", "issuer": "i", "subject": None, "audiences": ["a"]}
+    return json.dumps(
+        {"value": [{**item, "claimsMatchingExpression": {"value": value, "languageVersion": version}}]}
+    ).encode()
+
+
+def test_an_expression_is_kept_and_hides_nothing() -> None:
+    page = read_credentials_page(flexible(EXPRESSION))
+    assert (page.credentials, page.hides) == ((ObservedCredential("x", "i", None, ("a",), EXPRESSION),), False)
+
+
+def test_an_expression_is_known_however_people_spell_it() -> None:
+    spelled = "claims['repository_id']  eq '1' and  claims['sub'] matches 'repo:contoso/web:*' "
+    (credential,) = read_credentials_page(flexible(spelled)).credentials
+    assert credential.expression == EXPRESSION
+
+
+@pytest.mark.parametrize(("value", "version"), [(EXPRESSION, 2), (EXPRESSION, "1"), ("", 1), (7, 1), ("x" * 1025, 1)])
+def test_an_expression_that_cannot_be_ours_is_not_read(value: object, version: object) -> None:
+    (credential,) = read_credentials_page(flexible(value, version)).credentials
+    assert (credential.expression, credential.pair) == (None, None)
+
+
+def test_a_list_that_breaks_off_at_a_flexible_credential_hides_some() -> None:
+    error = {
+        "message": "The property 'subject[Nullable=False]' of type 'Edm.String' has a null value, which is not ..."
+    }
+    broken = b'{"value": [{"name": "x", "issuer": "i"' + json.dumps({"error": error}).encode()
+    page = read_credentials_page(broken)
+    assert (page.credentials, page.hides) == ((), True)
+
+
+def test_a_list_that_breaks_off_elsewhere_is_not_understood() -> None:
+    with pytest.raises(Unreadable):
+        read_credentials_page(b'{"value": [{"name": "x", "issuer": "i"{"error": {"code": "InternalServerError"}}')
 
 
 def test_issuer_and_subject_are_kept_letter_by_letter() -> None:
@@ -81,6 +123,14 @@ def test_a_new_credential_is_written_whole() -> None:
         "audiences": ["api://x"],
         "description": "For people.",
     }
+
+
+def test_a_flexible_credential_is_written_with_an_expression_in_place_of_a_subject() -> None:
+    made = NewCredential("mif-a", Trust(Pair("https://i", expression=EXPRESSION), "api://x"), "For people.")
+    body = json.loads(written(made))
+    assert body["claimsMatchingExpression"] == {"value": EXPRESSION, "languageVersion": 1}
+    assert "subject" not in body
+    assert "subject" not in json.loads(rewritten(made))
 
 
 def test_a_rewritten_one_keeps_its_name() -> None:

@@ -59,6 +59,7 @@ PAIR_ON_GRAPH = (
 PAIR_ON_ARM = "Issuer and subject combination already exists for this Managed Identity."
 CONCURRENT = "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity"
 INVALID = "InvalidFederatedIdentityCredentialValue"
+CLAIMS = "Expression configured for issuer 'x' either lacks all required claims or contains unallowed claims."
 REGION = "The request format was unexpected: Support for federated identity credentials not enabled."
 
 # fmt: off
@@ -66,6 +67,7 @@ CASES = (
     # Microsoft Graph
     Case(GRAPH, CREATE, 400, "Request_BadRequest", "Invalid property 'x'.", TERMINAL, Reason.VALUE_REFUSED),
     Case(GRAPH, UPDATE, 400, INVALID, "The value is too long.", TERMINAL, Reason.VALUE_REFUSED),
+    Case(GRAPH, CREATE, 400, INVALID, CLAIMS, TERMINAL, Reason.VALUE_REFUSED),
     Case(GRAPH, CREATE, 400, INVALID, PAIR_ON_GRAPH, CONFLICT, Reason.CREDENTIAL_CONFLICT, AlreadyThere),
     Case(GRAPH, CREATE, 400, INVALID, "It is not allowed as per assigned policy.", FORBIDDEN, Reason.POLICY_DENIED),
     Case(GRAPH, CREATE, 409, "Request_MultipleObjectsWithSameKeyValue", "FederatedIdentityCredential with name X "

@@ -15,7 +15,7 @@ from entrafed.api.status import (
     Origin,
     TargetStatus,
 )
-from entrafed.domain.credentials import ObservedCredential, Pair, Parent, ParentKind, Trust
+from entrafed.domain.credentials import NewCredential, ObservedCredential, Pair, Parent, ParentKind, Trust
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import Finding, Knowledge, Left, Outcome, Standing
 from entrafed.domain.marks import Mark, owner_mark, pair_mark
@@ -23,7 +23,10 @@ from entrafed.domain.targets import ResolvedTarget
 from unit.domain.federations import CLIENT, CREATED, ISSUER, OBJECT, TENANT, federation, oidc
 
 NAMES = ("a", "b", "c", "d")
-TRUSTS = tuple(Trust(Pair(ISSUER, f"job-{name}"), "api://x") for name in NAMES)
+TRUSTS = (
+    *(Trust(Pair(ISSUER, f"job-{name}"), "api://x") for name in NAMES),
+    Trust(Pair(ISSUER, expression="claims['sub'] matches 'job-*'"), "api://x"),
+)
 TARGET = ResolvedTarget(Parent(ParentKind.APPLICATION, TENANT, OBJECT), CLIENT, OBJECT, None, TENANT)
 
 
@@ -32,7 +35,7 @@ def credential_name(trust: Trust) -> str:
 
 
 def observed(trust: Trust) -> ObservedCredential:
-    return ObservedCredential(credential_name(trust), trust.pair.issuer, trust.pair.subject, (trust.audience,))
+    return NewCredential(credential_name(trust), trust, "").written
 
 
 def shown(trust: Trust, origin: Origin = Origin.OPERATOR) -> CredentialStatus:
@@ -41,7 +44,8 @@ def shown(trust: Trust, origin: Origin = Origin.OPERATOR) -> CredentialStatus:
     return CredentialStatus(
         credential_name=credential_name(trust),
         issuer=pair.issuer,
-        subject=pair.subject,
+        subject=pair.subject or None,
+        expression=pair.expression or None,
         audience=trust.audience,
         origin=origin,
     )

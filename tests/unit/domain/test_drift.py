@@ -1,5 +1,7 @@
 """What others made of a credential, in words that stay short and the same."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,6 +40,36 @@ def stands(
 )
 def test_only_the_fields_that_differ_are_told(found: ObservedCredential | None, told: str) -> None:
     assert difference(ASKED, found) == told
+
+
+EXPRESSION = "claims['sub'] matches 'job-*'"
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "told"),
+    [
+        (
+            Pair("https://issuer.example", expression=EXPRESSION),
+            replace(stands(subject=None), expression="claims['sub'] matches '*'"),
+            f"""changed (expression: asked for "{EXPRESSION}", stands "claims['sub'] matches '*'")""",
+        ),
+        (
+            Pair("https://issuer.example", expression=EXPRESSION),
+            stands(subject=EXPRESSION),
+            (
+                f'changed (subject: asked for none, stands "{EXPRESSION}"; '
+                f'expression: asked for "{EXPRESSION}", stands none)'
+            ),
+        ),
+        (
+            ASKED.pair,
+            replace(stands(subject=None), expression=EXPRESSION),
+            f'changed (subject: asked for "job-a", stands none; expression: asked for none, stands "{EXPRESSION}")',
+        ),
+    ],
+)
+def test_an_expression_is_told_apart_from_a_subject(asked: Pair, found: ObservedCredential, told: str) -> None:
+    assert difference(Trust(asked, "api://x"), found) == told
 
 
 @pytest.mark.parametrize("at", [0, 50, 99, 100, 300, 599])

@@ -10,6 +10,18 @@ def test_marks_never_change() -> None:
     assert name == "mif-su73uhhh-tsefi6rr42zxxc4w-a5myufa3"
 
 
+def test_marks_of_flexible_credentials_never_change() -> None:
+    pair = Pair("https://issuer.example/", expression="claims['sub'] matches 'job-*'")
+    assert pair_mark(pair) == "ddipsjz7"
+
+
+def test_a_subject_is_not_taken_for_an_expression() -> None:
+    text = "claims['sub'] matches 'job-*'"
+    subject, expression = Pair("https://i", text), Pair("https://i", expression=text)
+    assert subject != expression
+    assert pair_mark(subject) != pair_mark(expression)
+
+
 def test_fields_do_not_run_into_each_other() -> None:
     assert owner_mark("pay", "ments") != owner_mark("paym", "ents")
 

@@ -10,7 +10,7 @@ from entrafed.api.federation import DriftPolicy
 from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Ask, Record, Stance
 from entrafed.domain.connections import SignIn
-from entrafed.domain.credentials import LIMIT, ObservedCredential, Pair, Trust
+from entrafed.domain.credentials import LIMIT, NewCredential, ObservedCredential, Pair, Trust
 from entrafed.domain.marks import Mark, owner_mark, pair_mark
 from entrafed.domain.plan import Create, Delete, Plan, Step, Update, Verdict, plan
 
@@ -37,7 +37,7 @@ def ask(name: str, *trusts: Trust, stance: Stance = Stance.RECONCILE, since: flo
 
 
 def standing(name: str, content: Trust) -> ObservedCredential:
-    return ObservedCredential(name, content.pair.issuer, content.pair.subject, (content.audience,))
+    return NewCredential(name, content, "").written
 
 
 def named(owner: str, content: Trust, cluster: str = CLUSTER) -> str:
@@ -177,6 +177,33 @@ def test_a_flexible_credential_of_others_without_a_subject_is_no_obstacle() -> N
     assert len(planned([flexible], ask("web", A)).steps) == 1
 
 
+BRANCHES = Trust(Pair("https://issuer.example", expression="claims['sub'] matches 'a*'"), "api://x")
+
+
+def test_a_flexible_credential_is_created_once_and_then_stands() -> None:
+    (step,) = planned([], ask("web", BRANCHES)).steps
+    assert isinstance(step, Create)
+    assert (step.credential.name, step.credential.trust) == (named("web", BRANCHES), BRANCHES)
+    assert planned([standing(named("web", BRANCHES), BRANCHES)], ask("web", BRANCHES)).steps == ()
+
+
+def test_a_subject_that_reads_like_the_expression_is_another_pair() -> None:
+    lookalike = trust(BRANCHES.pair.expression)
+    result = planned([standing("by-hand", lookalike)], ask("web", BRANCHES))
+    assert [type(step) for step in result.steps] == [Create]
+
+
+def test_an_expression_that_others_changed_is_put_right() -> None:
+    name = named("web", BRANCHES)
+    changed = replace(standing(name, BRANCHES), expression="claims['sub'] matches '*'")
+    assert [type(step) for step in planned([changed], ask("web", BRANCHES)).steps] == [Delete, Create]
+
+
+def test_an_equal_flexible_credential_of_others_is_left_alone() -> None:
+    result = planned([standing("by-hand", BRANCHES)], ask("web", BRANCHES))
+    assert (result.steps, result.verdicts[BRANCHES].preexisting) == ((), True)
+
+
 def test_a_kept_pair_stays_even_under_a_wrong_name() -> None:
     keeping = replace(ask("web"), kept=frozenset({B.pair}))
     assert planned([standing(named("web", A), B)], keeping).steps == ()
@@ -248,8 +275,11 @@ def test_what_cannot_be_written_takes_no_room_from_what_can() -> None:
     assert [s.credential.trust for s in steps if isinstance(s, Create)] == [B, A]
 
 
-subjects = st.sampled_from([f"s{n}" for n in range(26)])
-trusts = st.builds(trust, subjects, st.sampled_from(["api://x", "api://y"]))
+pairs = [
+    *(Pair("https://issuer.example", f"s{n}") for n in range(22)),
+    *(Pair("https://issuer.example", expression=f"claims['sub'] matches 's{n}*'") for n in range(4)),
+]
+trusts = st.builds(Trust, st.sampled_from(pairs), st.sampled_from(["api://x", "api://y"]))
 owners = st.sampled_from(["one", "two", "three"])
 asks_of_parent = st.lists(
     st.builds(
@@ -265,9 +295,7 @@ asks_of_parent = st.lists(
 names = st.one_of(
     st.builds(named, owners, trusts, st.sampled_from([CLUSTER, OTHER_CLUSTER])), st.sampled_from(["by-hand", "portal"])
 )
-parents = st.lists(
-    st.builds(standing, names, trusts), unique_by=(lambda c: c.name, lambda c: (c.issuer, c.subject)), max_size=LIMIT
-)
+parents = st.lists(st.builds(standing, names, trusts), unique_by=(lambda c: c.name, lambda c: c.pair), max_size=LIMIT)
 
 
 @settings(max_examples=500, deadline=None, derandomize=True)

@@ -4,6 +4,7 @@ Source: https://learn.microsoft.com/graph/api/application-post-federatedidentity
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,7 +15,7 @@ from entrafed_lab.azure.graph.errors import bad_request, invalid_credential, no_
 from entrafed_lab.azure.graph.request import GraphRequest, Segment, Version
 from entrafed_lab.azure.graph.rules import Draft, Rules, check_pair
 from entrafed_lab.azure.objects import LIMIT, Application, Credential, find
-from entrafed_lab.azure.variants import ConcurrentWrites, SingleCredential, Variants
+from entrafed_lab.azure.variants import ConcurrentWrites, FlexibleOnV1, SingleCredential, Variants
 from entrafed_lab.azure.world import World
 
 FILTERABLE = ("name", "subject")
@@ -54,6 +55,9 @@ class Credentials:
     def _list(self, request: GraphRequest, application: Application) -> Answer:
         seen = application.history.at(self._world.replicas.directory())
         documents = [_document(item, request.version) for item in seen.values()]
+        breaks_off = self._variants.flexible_on_v1 is FlexibleOnV1.BROKEN_OFF and request.version is Version.V1
+        if breaks_off and any(item.subject is None for item in seen.values()):
+            return _broken_off(documents)
         path = f"applications/{application.object_id}/federatedIdentityCredentials"
         return self._pages.page(request, _context(application), documents, path=path, filterable=FILTERABLE)
 
@@ -176,6 +180,19 @@ def _others(credentials: ByName, name: str) -> list[Credential]:
 
 def _context(application: Application) -> str:
     return f"applications('{application.object_id}')/federatedIdentityCredentials"
+
+
+def _broken_off(documents: list[Entity]) -> Answer:
+    """What is sent of a list when its first flexible credential turns out not to fit v1.0: too late for another status.
+
+    Source: https://github.com/microsoftgraph/msgraph-sdk-python/issues/1359
+    """
+    at = next(number for number, document in enumerate(documents) if document["subject"] is None)
+    begun = {key: documents[at][key] for key in ("id", "name", "issuer")}
+    message = "The property 'subject[Nullable=False]' of type 'Edm.String' has a null value, which is not allowed."
+    error = {"error": {"code": "InternalServerError", "message": message}}
+    sent = json.dumps({"value": [*documents[:at], begun]}).removesuffix("}]}")
+    return Answer(200, (sent + json.dumps(error)).encode(), "application/json; charset=utf-8")
 
 
 def _document(credential: Credential, version: Version) -> Entity:

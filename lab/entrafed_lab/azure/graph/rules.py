@@ -6,22 +6,45 @@ Source: https://learn.microsoft.com/graph/api/resources/federatedidentitycredent
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
-from entrafed_lab.azure.clouds import issuer_of_tenant
 from entrafed_lab.azure.exchange import Refused
 from entrafed_lab.azure.expressions import InvalidExpression, parse_expression
 from entrafed_lab.azure.graph.errors import bad_request, invalid_credential
 from entrafed_lab.azure.graph.request import Version
 from entrafed_lab.azure.objects import Credential
-from entrafed_lab.azure.variants import Acceptance, GitHubExpressions, Variants
+from entrafed_lab.azure.variants import Acceptance, IdsInExpressions, Variants
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,119}")
 LONGEST = 600  # characters of issuer, subject, audience and description
-GITHUB_ID_CLAIMS = frozenset({"repository_id", "repository_owner_id"})
-GITHUB_CLAIMS = GITHUB_ID_CLAIMS | {"sub", "job_workflow_ref"}
-AKS_ISSUERS = "prod-aks.azure.com"  # end of their host names
 _PROPERTIES = frozenset({"id", "name", "issuer", "subject", "audiences", "description", "claimsMatchingExpression"})
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Whose tokens an expression can match: `texts` by `eq` and `matches`, `ids` by `eq` only.
+
+    Source: https://learn.microsoft.com/entra/workload-id/workload-identities-flexible-federated-identity-credentials
+    and, for GitLab's ids,
+    https://learn.microsoft.com/entra/workload-id/workload-identities-federated-credential-mutable-subjects
+    """
+
+    issuers: re.Pattern[str]
+    texts: frozenset[str] = frozenset({"sub"})
+    ids: frozenset[str] = frozenset()
+
+
+PLATFORMS = (
+    Platform(
+        re.compile(
+            r"https://token\.actions\.githubusercontent\.com(/.+)?|https://token\.actions\.[^/]+\.ghe\.com(/.+)?"
+            r"|https://[^/]+/_services/token"
+        ),
+        frozenset({"sub", "job_workflow_ref"}),
+        frozenset({"repository_id", "repository_owner_id"}),
+    ),
+    Platform(re.compile(r"https://gitlab\.[^/]+"), ids=frozenset({"project_id", "namespace_id", "user_id"})),
+    Platform(re.compile(r"https://app\.(eu\.)?terraform\.io")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +108,24 @@ class Rules:
 
     def _check_expression(self, issuer: str, expression: str) -> None:
         try:
-            claims = {term.claim for term in parse_expression(expression)}
+            terms = parse_expression(expression)
         except InvalidExpression as error:
             raise invalid_credential(f"The claims matching expression is invalid: {error}.") from error
-        if issuer_of_tenant(issuer) is not None or (urlsplit(issuer).hostname or "").endswith(AKS_ISSUERS):
+        platform = next((one for one in PLATFORMS if one.issuers.fullmatch(issuer)), None)
+        if platform is None:
             raise invalid_credential(f"Claims matching expressions are not supported for the issuer '{issuer}'.")
-        on_github = issuer.startswith("https://token.actions.")
-        allowed = GITHUB_CLAIMS if on_github else {"sub"}
-        needs_id = on_github and self._variants.github_expressions is GitHubExpressions.NEED_IDS
-        if not claims <= allowed or (needs_id and not claims & GITHUB_ID_CLAIMS):
-            raise invalid_credential("The expression lacks all required claims or contains unallowed claims.")
+        claims = {term.claim for term in terms}
+        allowed = {(claim, "eq") for claim in platform.texts | platform.ids}
+        allowed |= {(claim, "matches") for claim in platform.texts}
+        needs_id = platform.ids and self._variants.ids_in_expressions is IdsInExpressions.NEEDED
+        lacks = "sub" not in claims or (needs_id and not claims & platform.ids)
+        if lacks or not {(term.claim, term.operator) for term in terms} <= allowed:
+            raise invalid_credential(
+                "The FederatedIdentityCredential.ClaimsMatchingExpression.Value is invalid. Rule exception: Expression "
+                f"configured for issuer '{issuer}' either lacks all required claims or contains unallowed claims. "
+                "paramName: FederatedIdentityCredential.ClaimsMatchingExpression.Value, "
+                f"paramValue: {expression}, objectType: Microsoft.Online.DirectoryServices.Application"
+            )
 
 
 def check_pair(credential: Credential, others: Sequence[Credential]) -> None:
