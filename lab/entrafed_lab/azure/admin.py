@@ -14,6 +14,7 @@ from entrafed_lab.azure.documents import InvalidDocument, camel, parse
 from entrafed_lab.azure.exchange import Answer, Call, ServiceName, json_answer, parse_object
 from entrafed_lab.azure.faults import Fault, FaultHandle, Faults
 from entrafed_lab.azure.foreign import Foreign
+from entrafed_lab.azure.foreign_hosts import ForeignHosts
 from entrafed_lab.azure.request_log import RequestLog, RequestRecord
 from entrafed_lab.azure.snapshot import snapshot
 from entrafed_lab.azure.timing import Delays
@@ -64,7 +65,6 @@ class Admin:
         self._log = log
         self._listen = listen
         self._issue = issue
-        foreign = Foreign(world)
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = [
             (method, re.compile(pattern), handler)
             for method, pattern, handler in (
@@ -78,7 +78,8 @@ class Admin:
                 ("PUT", r"/delays", self._set_delays),
                 ("PUT", r"/services/(?P<name>[a-z]+)", self._set_listening),
                 ("POST", r"/tokens", self._token),
-                *foreign.routes(),
+                *Foreign(world).routes(),
+                *ForeignHosts(world).routes(),
             )
         ]
 

@@ -6,8 +6,8 @@ Source: https://learn.microsoft.com/azure/app-service/overview-managed-identity
 from uuid import uuid4
 
 from entrafed_lab.azure.exchange import Answer, Call, Refused, ServiceName, json_answer
-from entrafed_lab.azure.hosts import HostTokens, NoToken, Selectors, token_document
-from entrafed_lab.azure.seed import HostKind
+from entrafed_lab.azure.host_tokens import HostTokens, NoToken, Selectors, Unnamed, token_document
+from entrafed_lab.azure.host_types import Endpoint
 from entrafed_lab.azure.tokens import Tokens
 from entrafed_lab.azure.world import World
 
@@ -19,8 +19,7 @@ _REFUSALS = {
     NoToken.NO_SUCH_IDENTITY: (
         "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId."
     ),
-    # Without a selector the system-assigned identity is meant, which no simulated host has
-    NoToken.SEVERAL_IDENTITIES: "No Managed Identity found for this app.",
+    NoToken.NO_SYSTEM_IDENTITY: "No Managed Identity found for this app.",
     NoToken.SEVERAL_SELECTORS: "Only one of client_id, principal_id, object_id and mi_res_id may be given.",
     NoToken.UNKNOWN_RESOURCE: "AADSTS500011: The resource principal named {resource} was not found in the tenant.",
 }
@@ -32,7 +31,7 @@ class AppService:
     name = ServiceName.APP_SERVICE
 
     def __init__(self, *, world: World, tokens: Tokens) -> None:
-        self._tokens = HostTokens(world=world, tokens=tokens, selectors=_SELECTORS, kind=HostKind.APP_SERVICE)
+        self._tokens = HostTokens(world=world, tokens=tokens, selectors=_SELECTORS, endpoint=Endpoint.APP_SERVICE)
 
     def error(self, status: int, code: str, message: str) -> Answer:
         del code  # this service has none
@@ -55,9 +54,7 @@ class AppService:
         resource = call.query.get("resource", "")
         if not resource:
             raise Refused(400, "", "The parameter resource is missing.")
-        if not _SELECTORS.names & set(call.query):
-            raise Refused(400, "", _REFUSALS[NoToken.SEVERAL_IDENTITIES])
-        found = self._tokens.token(host, call.query)
+        found = self._tokens.token(host, call.query, otherwise=Unnamed.SYSTEM_ASSIGNED)
         if isinstance(found, NoToken):
             raise Refused(400, "", _REFUSALS[found].format(resource=resource))
         return json_answer(200, token_document(*found, resource))

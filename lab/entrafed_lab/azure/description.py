@@ -5,8 +5,8 @@ from typing import Any
 
 from entrafed_lab.azure.app_service import PATH as APP_SERVICE_PATH
 from entrafed_lab.azure.exchange import ServiceName
-from entrafed_lab.azure.objects import Host
-from entrafed_lab.azure.seed import HostKind
+from entrafed_lab.azure.host_types import Endpoint, HostKind
+from entrafed_lab.azure.hosts import Host
 from entrafed_lab.azure.snapshot import snapshot
 from entrafed_lab.azure.world import World
 
@@ -23,11 +23,14 @@ def described(world: World, urls: Urls) -> dict[str, Any]:
 
 
 def host_environment(host: Host, urls: Urls) -> dict[str, str]:
-    """What azure-identity reads on this host to find the token endpoint for managed identities."""
-    if host.kind is HostKind.APP_SERVICE:
-        endpoint = f"{urls[ServiceName.APP_SERVICE]}/{host.id}/{APP_SERVICE_PATH}"
-        return {"IDENTITY_ENDPOINT": endpoint, "IDENTITY_HEADER": host.identity_header}
-    return {"AZURE_POD_IDENTITY_AUTHORITY_HOST": f"{urls[ServiceName.IMDS]}/{host.id}"}
+    """What azure-identity reads on this host to find the token endpoint for managed identities, should it have one."""
+    match host.type.endpoint:
+        case Endpoint.APP_SERVICE:
+            endpoint = f"{urls[ServiceName.APP_SERVICE]}/{host.id}/{APP_SERVICE_PATH}"
+            return {"IDENTITY_ENDPOINT": endpoint, "IDENTITY_HEADER": host.identity_header}
+        case Endpoint.IMDS:
+            return {"AZURE_POD_IDENTITY_AUTHORITY_HOST": f"{urls[ServiceName.IMDS]}/{host.id}"}
+    return {}
 
 
 def environment(world: World, urls: Urls) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What other people do to applications, identities, credentials and hosts, by the admin API."""
+"""What other people do to applications, identities and credentials, by the admin API."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -16,7 +16,6 @@ NOTHING = Answer(204)
 
 _HOLDER = r"/(?P<kind>applications|identities)/(?P<key>[^/]+)"
 _CREDENTIAL = _HOLDER + r"/credentials/(?P<name>[^/]+)"
-_ATTACHMENT = r"/hosts/(?P<host>[^/]+)/identities/(?P<key>[^/]+)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +65,6 @@ class Foreign:
             ("POST", _HOLDER + "/credentials", self._create_credential),
             ("PATCH", _CREDENTIAL, self._change_credential),
             ("DELETE", _CREDENTIAL, self._delete_credential),
-            ("PUT", _ATTACHMENT, self._attach),
-            ("DELETE", _ATTACHMENT, self._detach),
         ]
 
     async def _create_application(self, call: Call, _: Keys) -> Answer:
@@ -109,16 +106,6 @@ class Foreign:
         self._holder_of_credential(keys).remove(keys["name"])
         return NOTHING
 
-    async def _attach(self, _: Call, keys: Keys) -> Answer:
-        self._require_host(keys["host"])
-        self._world.attach(keys["host"], keys["key"])
-        return NOTHING
-
-    async def _detach(self, _: Call, keys: Keys) -> Answer:
-        self._require_host(keys["host"])
-        self._world.detach(keys["host"], keys["key"])
-        return NOTHING
-
     def _holder(self, keys: Keys) -> CredentialHolder:
         world = self._world
         return world.application(keys["key"]) if keys["kind"] == "applications" else world.identity(keys["key"])
@@ -128,7 +115,3 @@ class Foreign:
         if holder.credential(keys["name"]) is None:
             raise NoSuchObject(f"credential {keys['name']}")
         return holder
-
-    def _require_host(self, host: str) -> None:
-        if host not in self._world.hosts:
-            raise NoSuchObject(f"host {host}")

@@ -1,92 +1,190 @@
-"""Tokens of managed identities for what runs on a host: which identity is meant, and its token.
+"""Hosts: resources with managed identities assigned to them, and updates of them that take their time."""
 
-Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token and
-https://learn.microsoft.com/azure/app-service/overview-managed-identity
-"""
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum, auto
+from entrafed_lab.azure.history import ALWAYS
+from entrafed_lab.azure.host_types import HOST_TYPES, HostKind, HostType
+from entrafed_lab.azure.seed import stable_id
+from entrafed_lab.azure.timing import Clock
 
-from entrafed_lab.azure.exchange import Call
-from entrafed_lab.azure.objects import Host, Identity
-from entrafed_lab.azure.seed import HostKind
-from entrafed_lab.azure.tokens import RESOURCES, Issued, Tokens
-from entrafed_lab.azure.world import World
-
-
-class NoToken(Enum):
-    """Why there is no token."""
-
-    NO_SUCH_IDENTITY = auto()
-    SEVERAL_IDENTITIES = auto()
-    SEVERAL_SELECTORS = auto()
-    UNKNOWN_RESOURCE = auto()
+REMEMBERED_OPERATIONS: Final = 100
+"""Of each host: what is older can no longer be asked about."""
 
 
 @dataclass(frozen=True, slots=True)
-class Selectors:
-    """Which query parameters name an identity, by what they name."""
+class Attachment:
+    """A user-assigned identity on a host, with the ids that it had when it was assigned: they may be dead by now."""
 
+    resource_id: str
+    """As it was spelled when it was assigned."""
+    principal_id: str
     client_id: str
-    principal_ids: tuple[str, ...]
-    resource_ids: tuple[str, ...]
+    since: float = ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class SystemIdentity:
+    """The system-assigned identity of a host."""
+
+    principal_id: str
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostIdentity:
+    """The identities of a host; `attached` by their resource id in lower case."""
+
+    system: SystemIdentity | None = None
+    attached: Mapping[str, Attachment] = field(default_factory=dict)
+
+    def with_attached(self, attachment: Attachment) -> "HostIdentity":
+        return replace(self, attached={**self.attached, attachment.resource_id.lower(): attachment})
+
+    def without(self, resource_id: str) -> "HostIdentity":
+        kept = {key: item for key, item in self.attached.items() if key != resource_id.lower()}
+        return replace(self, attached=kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How an update ends that fails: an error code and a message."""
+
+    code: str
+    message: str
+
+
+def throttled_behind_the_host(resource_id: str) -> Failure:
+    """What Compute reports when it was itself throttled while it assigned identities: the 429 stands in the text.
+
+    Source: https://github.com/Azure/aad-pod-identity/issues/1012
+    """
+    return Failure(
+        "FailedIdentityOperation",
+        f"Identity operation for resource '{resource_id}' failed with error 'Failed to perform resource identity "
+        'operation. Status: \'429\'. Response: \'{"error":{"code":"TooManyRequests","message":"The request is '
+        "being throttled.\"}}'.'.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HostOperation:
+    """An update of a host, from `began` to `ends` (seconds since the epoch). It fails when there is a `failure`."""
+
+    id: str
+    began: float
+    ends: float
+    wanted: HostIdentity
+    failure: Failure | None = None
+
+
+class Host:
+    """A machine or an app. `id` names it in the lab, and its token endpoint."""
+
+    def __init__(
+        self,
+        *,
+        host_id: str,
+        kind: HostKind,
+        resource_id: str,
+        tenant_id: str,
+        location: str,
+        clock: Clock,
+        unique_id: str,
+        identity: HostIdentity,
+        created: float = ALWAYS,
+    ) -> None:
+        self.id = host_id
+        self.kind = kind
+        self.resource_id = resource_id
+        self.tenant_id = tenant_id
+        self.location = location
+        self.unique_id = unique_id
+        """vmId of a virtual machine, uniqueId of a scale set: another one when it is made again."""
+        self.created = created
+        self.tags: dict[str, str] = {}
+        self.generation = 1
+        """Counts the changes; what the etag is made of."""
+        self.failures: deque[Failure] = deque()
+        """How the next updates end, before one succeeds again."""
+        self._identity = identity
+        self._clock = clock
+        self._operations: deque[HostOperation] = deque(maxlen=REMEMBERED_OPERATIONS)
+        self._running: HostOperation | None = None
 
     @property
-    def names(self) -> frozenset[str]:
-        return frozenset({self.client_id, *self.principal_ids, *self.resource_ids})
+    def type(self) -> HostType:
+        return HOST_TYPES[self.kind]
 
+    @property
+    def identity_header(self) -> str:
+        """What App Service gives to its app as IDENTITY_HEADER."""
+        return stable_id("identity header", self.id)
 
-class HostTokens:
-    """What the token endpoints of hosts have in common."""
+    @property
+    def identity(self) -> HostIdentity:
+        """The identities that are in effect: those of an update that is under way are not, yet."""
+        self._settle()
+        return self._identity
 
-    def __init__(self, *, world: World, tokens: Tokens, selectors: Selectors, kind: HostKind) -> None:
-        self._world = world
-        self._tokens = tokens
-        self._selectors = selectors
-        self._kind = kind
+    @property
+    def attached(self) -> Mapping[str, Attachment]:
+        """The user-assigned identities that are in effect, by resource id in lower case."""
+        return self.identity.attached
 
-    def host(self, call: Call) -> tuple[Host | None, str]:
-        """The host whose endpoint was called, which the first part of the path names, and the rest of the path."""
-        host_id, _, rest = call.path.lstrip("/").partition("/")
-        host = self._world.hosts.get(host_id)
-        return (host if host is not None and host.kind is self._kind else None), rest
+    @property
+    def running(self) -> HostOperation | None:
+        """The update that is under way."""
+        self._settle()
+        return self._running
 
-    def token(self, host: Host, query: Mapping[str, str]) -> tuple[Identity, Issued] | NoToken:
-        """The identity that the query means and its token. Neither host here has a system-assigned identity."""
-        given = [name for name in query if name in self._selectors.names]
-        if len(given) > 1:
-            return NoToken.SEVERAL_SELECTORS
-        attached = self._attached(host)
-        if given:
-            attached = [item for item in attached if self._is(item, given[0], query[given[0]])]
-        if len(attached) != 1:
-            return NoToken.SEVERAL_IDENTITIES if attached else NoToken.NO_SUCH_IDENTITY
-        resource = query["resource"].rstrip("/")
-        if resource not in RESOURCES:
-            return NoToken.UNKNOWN_RESOURCE
-        return attached[0], self._tokens.for_managed_identity(attached[0], resource=resource)
+    @property
+    def last_failed(self) -> bool:
+        """Whether the last update that has ended failed."""
+        self._settle()
+        ended = [item for item in self._operations if item is not self._running]
+        return bool(ended) and ended[-1].failure is not None
 
-    def _attached(self, host: Host) -> list[Identity]:
-        """Identities assigned to the host that still exist; one made again under the same name is another."""
-        found = [(self._world.identities.get(key), principal_id) for key, principal_id in host.attached.items()]
-        return [item for item, principal_id in found if item is not None and item.principal_id == principal_id]
+    def operation(self, operation_id: str) -> HostOperation | None:
+        """An update of this host, whether it is over or not."""
+        return next((item for item in self._operations if item.id == operation_id), None)
 
-    def _is(self, identity: Identity, selector: str, value: str) -> bool:
-        if selector == self._selectors.client_id:
-            return identity.client_id == value.lower()
-        if selector in self._selectors.principal_ids:
-            return identity.principal_id == value.lower()
-        return identity.resource_id.lower() == value.lower()
+    def is_over(self, operation: HostOperation) -> bool:
+        return self.running is None or self.running.id != operation.id
 
+    def change(self, change: Callable[[HostIdentity], HostIdentity]) -> None:
+        """What others do to the identities, at once; an update that is under way keeps it."""
+        self._settle()
+        self._identity = change(self._identity)
+        self.generation += 1
+        if self._running is not None:
+            self._replace(self._running, replace(self._running, wanted=change(self._running.wanted)))
 
-def token_document(identity: Identity, issued: Issued, resource: str) -> dict[str, str]:
-    """What both endpoints answer; all numbers are strings."""
-    return {
-        "access_token": issued.token,
-        "client_id": identity.client_id,
-        "expires_on": str(issued.expires_on),
-        "not_before": str(issued.not_before),
-        "resource": resource,
-        "token_type": "Bearer",
-    }
+    def begin(self, operation_id: str, wanted: HostIdentity, *, seconds: float) -> HostOperation:
+        """Start an update that lasts so long. Its outcome is the next of `failures`, or what is wanted."""
+        now = self._clock()
+        failure = self.failures.popleft() if self.failures else None
+        self._running = HostOperation(operation_id, now, now + seconds, wanted, failure)
+        self._operations.append(self._running)
+        self.generation += 1
+        return self._running
+
+    def finish(self, operation: HostOperation) -> None:
+        """End an update now, should it not be over."""
+        if self._running is not None and self._running.id == operation.id:
+            self._end(self._running)
+
+    def _settle(self) -> None:
+        if self._running is not None and self._clock() >= self._running.ends:
+            self._end(self._running)
+
+    def _end(self, operation: HostOperation) -> None:
+        self._running = None
+        if operation.failure is None:
+            self._identity = operation.wanted
+
+    def _replace(self, old: HostOperation, new: HostOperation) -> None:
+        self._running = new
+        self._operations = deque((new if item is old else item for item in self._operations), REMEMBERED_OPERATIONS)

@@ -4,8 +4,8 @@ Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-reso
 """
 
 from entrafed_lab.azure.exchange import Answer, Call, Refused, ServiceName, json_answer
-from entrafed_lab.azure.hosts import HostTokens, NoToken, Selectors, token_document
-from entrafed_lab.azure.seed import HostKind
+from entrafed_lab.azure.host_tokens import HostTokens, NoToken, Selectors, Unnamed, token_document
+from entrafed_lab.azure.host_types import Endpoint
 from entrafed_lab.azure.throttling import Charge, Limit, Throttle
 from entrafed_lab.azure.timing import Clock
 from entrafed_lab.azure.tokens import Tokens
@@ -35,14 +35,12 @@ _REFUSALS = {
 
 
 class InstanceMetadata:
-    """What answers under http://169.254.169.254 of each virtual machine."""
+    """What answers under http://169.254.169.254 of each machine, and of what runs as one."""
 
     name = ServiceName.IMDS
 
     def __init__(self, *, world: World, tokens: Tokens, variants: Variants, throttle: Throttle, clock: Clock) -> None:
-        self._tokens = HostTokens(
-            world=world, tokens=tokens, selectors=_SELECTORS, kind=HostKind.VIRTUAL_MACHINE
-        )  # fmt: skip
+        self._tokens = HostTokens(world=world, tokens=tokens, selectors=_SELECTORS, endpoint=Endpoint.IMDS)
         self._variants = variants
         self._throttle = throttle
         self._clock = clock
@@ -74,7 +72,7 @@ class InstanceMetadata:
         if verdict is not None and verdict.retry_after is not None:
             raise Refused(429, "too_many_requests", "Too many requests")
         resource = call.query["resource"]
-        found = self._tokens.token(host, call.query)
+        found = self._tokens.token(host, call.query, otherwise=Unnamed.THE_ONLY_ONE)
         if isinstance(found, NoToken):
             code, message = _REFUSALS[found]
             raise Refused(400, code, message.format(resource=resource))

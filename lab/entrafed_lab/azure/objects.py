@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from entrafed_lab.azure.clouds import Cloud
 from entrafed_lab.azure.history import ALWAYS, History
-from entrafed_lab.azure.seed import CredentialSeed, HostKind, stable_id
+from entrafed_lab.azure.seed import CredentialSeed, stable_id
 from entrafed_lab.azure.timing import Clock
 
 LIMIT = 20
@@ -196,6 +196,8 @@ class Identity(CredentialHolder):
         self.location = location
         self.tags: dict[str, str] = {}
         self.created = created
+        self.assignable_to: frozenset[str] | None = None
+        """Namespaces of the providers whose resources may have it, in lower case; None: all of them."""
 
 
 @dataclass(slots=True)
@@ -209,21 +211,6 @@ class Subscription:
     def resource_group(self, name: str) -> str | None:
         """The group's name as it was created, found without regard to case."""
         return next((own for own in self.resource_groups if own.lower() == name.lower()), None)
-
-
-@dataclass(slots=True)
-class Host:
-    """A machine or app. `attached` maps lower-case resource ids of identities to the principal ids they had then."""
-
-    id: str
-    kind: HostKind
-    resource_id: str
-    attached: dict[str, str]
-
-    @property
-    def identity_header(self) -> str:
-        """What App Service gives to its app as IDENTITY_HEADER."""
-        return stable_id("identity header", self.id)
 
 
 @dataclass(slots=True)

@@ -6,11 +6,12 @@ from urllib.parse import unquote
 
 from entrafed_lab.azure.exchange import Call, ServiceName
 from entrafed_lab.azure.faults import WRITES
+from entrafed_lab.azure.host_types import host_kind
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`name` such as "credentials.create"; `parent` is the application or identity written to, if any."""
+    """`name` such as "credentials.create"; `parent` is the application, identity or host written to, if any."""
 
     name: str
     parent: str | None = None
@@ -26,6 +27,9 @@ _ARM_IDENTITY = re.compile(
     r"^(/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.managedidentity/userassignedidentities/[^/]+)"
     r"(/federatedidentitycredentials)?(/[^/]+)?$"
 )
+
+
+_HOST_OPERATION = re.compile(r"^/subscriptions/[^/]+/providers/[^/]+/locations/[^/]+/operations/[^/]+$")
 
 
 def operation_of(call: Call) -> Operation:
@@ -70,9 +74,17 @@ def _arm(call: Call) -> Operation:
     write = call.method in WRITES
     found = _ARM_IDENTITY.match(path)
     if found is None:
-        listing = path.endswith("/userassignedidentities")
-        return Operation("identities.list" if listing else f"{call.method} {path}", None, write)
+        return _elsewhere(call.method, path, write)
     if found[2] is None:
         return Operation(f"identities.{_VERBS[call.method]}", found[1], write)
     verb = _VERBS[call.method] if found[3] or write else "list"
     return Operation(f"credentials.{verb}", found[1], write)
+
+
+def _elsewhere(method: str, path: str, write: bool) -> Operation:
+    if host_kind(path) is not None:
+        return Operation(f"hosts.{_VERBS[method]}", path, write)
+    if _HOST_OPERATION.match(path):
+        return Operation("operations.get")
+    listing = path.endswith("/userassignedidentities")
+    return Operation("identities.list" if listing else f"{method} {path}", None, write)

@@ -4,7 +4,8 @@ from random import Random
 
 from entrafed_lab.azure.clouds import CLOUDS
 from entrafed_lab.azure.documents import InvalidDocument
-from entrafed_lab.azure.objects import Access, Application, Blob, Host, Identity, ServicePrincipal, Subscription, Tenant
+from entrafed_lab.azure.history import ALWAYS
+from entrafed_lab.azure.objects import Access, Application, Blob, Identity, ServicePrincipal, Subscription, Tenant
 from entrafed_lab.azure.seed import Seed, stable_id
 from entrafed_lab.azure.timing import Clock, Delays
 from entrafed_lab.azure.world import NoSuchObject, World
@@ -120,9 +121,14 @@ class _Planter:
 
     def _hosts_and_blobs(self) -> None:
         for host in self._seed.hosts:
-            self._world.hosts[host.id] = Host(host.id, host.kind, host.resource_id, {})
-            for identity in host.identities:
-                self._world.attach(host.id, identity)
+            self._world.create_host(
+                host.resource_id,
+                host_id=host.id,
+                identities=host.identities,
+                location=host.location,
+                system_assigned=host.system_assigned,
+                created=ALWAYS,
+            )
         for blob in self._seed.blobs:
             self._world.blobs[blob.account, blob.container, blob.name] = Blob(
                 blob.account, blob.container, blob.name, blob.content.encode(), self._tenant_id(blob.tenant)

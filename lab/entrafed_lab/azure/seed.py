@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 import yaml
 
 from entrafed_lab.azure.documents import InvalidDocument, parse
+from entrafed_lab.azure.host_types import HostKind, host_kind
 
 NAMESPACE = UUID("5c1a3f0e-5b0a-4c55-9d0e-0a5e1d5eed00")
 
@@ -18,7 +19,7 @@ def stable_id(*parts: str) -> str:
     return str(uuid5(NAMESPACE, "\0".join(parts)))
 
 
-_IDENTITY_ID = re.compile(
+IDENTITY_ID = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[^/]+",
     re.IGNORECASE,
 )
@@ -26,11 +27,19 @@ _IDENTITY_ID = re.compile(
 
 def require_identity_id(resource_id: str) -> None:
     """Raise `InvalidDocument` for what names no user-assigned managed identity."""
-    if _IDENTITY_ID.fullmatch(resource_id) is None:
+    if IDENTITY_ID.fullmatch(resource_id) is None:
         raise InvalidDocument(
             f"{resource_id} is not the resource id of a user-assigned identity: /subscriptions/<id>/resourceGroups/"
             "<name>/providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>"
         )
+
+
+def require_host_id(resource_id: str) -> HostKind:
+    """The kind of host that a resource id names; raises `InvalidDocument`."""
+    kind = host_kind(resource_id)
+    if kind is None:
+        raise InvalidDocument(f"{resource_id} is not the resource id of a host; possible are {', '.join(HostKind)}")
+    return kind
 
 
 class CloudName(StrEnum):
@@ -39,13 +48,6 @@ class CloudName(StrEnum):
     PUBLIC = "AzurePublic"
     US_GOVERNMENT = "AzureUSGovernment"
     CHINA = "AzureChina"
-
-
-class HostKind(StrEnum):
-    """Which token endpoint a host offers to what runs on it."""
-
-    VIRTUAL_MACHINE = "virtualMachine"
-    APP_SERVICE = "appService"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +130,16 @@ class IdentitySeed:
 
 @dataclass(frozen=True, slots=True)
 class HostSeed:
-    """A machine or an app with user-assigned identities attached; `id` names its endpoint."""
+    """A machine or an app with user-assigned identities attached; `id` names it in the lab, and its token endpoint."""
 
     id: str
-    kind: HostKind
     resource_id: str
     identities: tuple[str, ...] = ()
+    location: str = "westeurope"
+    system_assigned: bool = False
+
+    def __post_init__(self) -> None:
+        require_host_id(self.resource_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +227,12 @@ _GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/payments"
 WEB_IDENTITY = f"{_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/web"
 API_IDENTITY = f"{_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/api"
 
+WEB_VM = f"{_GROUP}/providers/Microsoft.Compute/virtualMachines/web-1"
+WEB_SITE = f"{_GROUP}/providers/Microsoft.Web/sites/web"
+API_VM = f"{_GROUP}/providers/Microsoft.Compute/virtualMachines/api-1"
+API_NODES = f"{_GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets/api-nodes"
+API_APP = f"{_GROUP}/providers/Microsoft.App/containerApps/api"
+
 GITHUB = "https://token.actions.githubusercontent.com"
 GITLAB = "https://gitlab.com"
 TERRAFORM = "https://app.terraform.io"
@@ -249,13 +261,11 @@ def default_seed() -> Seed:
             IdentitySeed(API_IDENTITY, "dddddddd-0002-4ddd-8ddd-dddddddddddd", "eeeeeeee-0002-4eee-8eee-eeeeeeeeeeee"),
         ),
         hosts=(
-            HostSeed(
-                "web-vm",
-                HostKind.VIRTUAL_MACHINE,
-                f"{_GROUP}/providers/Microsoft.Compute/virtualMachines/web-1",
-                (WEB_IDENTITY,),
-            ),
-            HostSeed("web-site", HostKind.APP_SERVICE, f"{_GROUP}/providers/Microsoft.Web/sites/web", (WEB_IDENTITY,)),
+            HostSeed("web-vm", WEB_VM, (WEB_IDENTITY,)),
+            HostSeed("web-site", WEB_SITE, (WEB_IDENTITY,)),
+            HostSeed("api-vm", API_VM, system_assigned=True),
+            HostSeed("api-nodes", API_NODES),
+            HostSeed("api-app", API_APP),
         ),
         access=(AccessSeed("entrafed-operator", f"/subscriptions/{SUBSCRIPTION}"),),
         blobs=(BlobSeed("contosodata", "reports", "hello.txt", "Hello from the simulated storage.\n", "contoso"),),

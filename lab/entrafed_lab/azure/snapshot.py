@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from entrafed_lab.azure.objects import Application, Credential, CredentialHolder, Host, Identity
+from entrafed_lab.azure.hosts import Host
+from entrafed_lab.azure.objects import Application, Credential, CredentialHolder, Identity
 from entrafed_lab.azure.world import World
 
 Document = dict[str, Any]
@@ -23,7 +24,7 @@ def snapshot(world: World) -> Document:
             {"tenantId": item.tenant_id, "objectId": item.object_id, "clientId": item.app_id, "name": item.name}
             for item in world.service_principals.values()
         ],
-        "hosts": [_host(item) for item in world.hosts.values()],
+        "hosts": [host_document(item) for item in world.hosts.values()],
         "blobs": [
             {"path": f"{item.account}/{item.container}/{item.name}", "tenantId": item.tenant_id}
             for item in world.blobs.values()
@@ -66,14 +67,17 @@ def credential_document(item: Credential) -> Document:
     }
 
 
-def _credentials(holder: CredentialHolder) -> list[Document]:
-    return [credential_document(item) for item in holder.credentials]
-
-
-def _host(item: Host) -> Document:
+def host_document(item: Host) -> Document:
+    system = item.identity.system
     return {
         "id": item.id,
         "kind": item.kind.value,
         "resourceId": item.resource_id,
+        "uniqueId": item.unique_id,
+        "systemAssigned": None if system is None else system.principal_id,
         "identities": sorted(item.attached),
     }
+
+
+def _credentials(holder: CredentialHolder) -> list[Document]:
+    return [credential_document(item) for item in holder.credentials]

@@ -25,6 +25,10 @@ class Delays:
     """How long a write lasts, so that two of them can overlap."""
     identity_replication: float = 10.0
     """Until a new user-assigned identity can carry credentials."""
+    host_operation: float = 4.0
+    """How long a machine or an app takes to get or lose an identity."""
+    attachment: float = 5.0
+    """Until the token endpoint of a host knows an identity that was assigned to it."""
     key_cache: float = 300.0
     """How long the keys of an external issuer are remembered."""
     scale: float = 1.0

@@ -65,18 +65,18 @@ class Tokens:
         claims = {"iss": f"https://sts.windows.net/{tenant.id}/", "ver": "1.0", "appid": principal.app_id, **extra}
         return self._issue(tenant, principal, {**claims, "aud": resource}, self._lifetime)
 
-    def for_managed_identity(self, identity: Identity, *, resource: str) -> Issued:
-        """What the endpoint of a host gives to what runs there: for almost a day the same token, whatever happens."""
-        kept = self._kept.get((identity.principal_id, resource))
-        if kept is None or kept.expires_on - IDENTITY_TOKEN_RENEWAL < self._clock():
-            kept = self._kept[identity.principal_id, resource] = self._new_for_managed_identity(identity, resource)
-        return kept
+    def for_managed_identity(self, principal: ServicePrincipal, *, resource_id: str, resource: str) -> Issued:
+        """What the endpoint of a host gives to what runs there: for almost a day the same token, whatever happens.
 
-    def _new_for_managed_identity(self, identity: Identity, resource: str) -> Issued:
-        principal = self._world.service_principals[identity.tenant_id, identity.client_id]
-        tenant = self._world.tenants[identity.tenant_id]
-        extra: dict[str, object] = {"idtyp": "app", "xms_mirid": identity.resource_id}
-        return self._issue_v2(tenant, principal, resource, extra, IDENTITY_TOKEN_LIFETIME)
+        `resource_id` is the identity's; of a system-assigned one it is the host's.
+        """
+        kept = self._kept.get((principal.object_id, resource))
+        if kept is None or kept.expires_on - IDENTITY_TOKEN_RENEWAL < self._clock():
+            tenant = self._world.tenants[principal.tenant_id]
+            extra: dict[str, object] = {"idtyp": "app", "xms_mirid": resource_id}
+            kept = self._issue_v2(tenant, principal, resource, extra, IDENTITY_TOKEN_LIFETIME)
+            self._kept[principal.object_id, resource] = kept
+        return kept
 
     def caller(self, authorization: str | None) -> Caller | TokenProblem:
         """Who sent this Authorization header."""

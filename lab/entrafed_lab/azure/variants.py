@@ -88,6 +88,63 @@ class UnknownParameter(StrEnum):
     REFUSED = "refused"
 
 
+class IdentityMap(StrEnum):
+    """What `userAssignedIdentities` of a PATCH is to apps and automation accounts; machines merge it, as documented."""
+
+    MERGE = "merged into what is there"
+    REPLACE = "in place of what is there"
+
+
+class MissingIdentity(StrEnum):
+    """How an identity that does not exist is refused when it is to be assigned to a host."""
+
+    FAILED_OPERATION = "400 FailedIdentityOperation"
+    LINKED_AUTHORIZATION = "403 LinkedAuthorizationFailed"
+
+
+class TooManyIdentities(StrEnum):
+    """What becomes of more than 150 identities in one request."""
+
+    REFUSED = "400 FailedIdentityOperation"
+    CUT = "the first 150 are taken, the others forgotten in silence"
+
+
+class IdentityKeys(StrEnum):
+    """How a host shows the resource ids of its identities."""
+
+    LOWER_GROUPS = "resourcegroups in lower case"
+    LOWER = "all in lower case"
+    AS_GIVEN = "as they were given"
+
+
+class RemovalKeys(StrEnum):
+    """How an identity has to be spelled that is to be taken off a host."""
+
+    ANY_CASE = "in any case"
+    AS_SHOWN = "as the host shows it"
+
+
+class DeadIdentity(StrEnum):
+    """How a host shows an identity that has been deleted, or made again under its name."""
+
+    NULL_CLIENT = "clientId is null"
+    STALE = "both ids as they were"
+
+
+class HostModel(StrEnum):
+    """What a host shows of an update that is under way."""
+
+    AT_ONCE = "what is wanted"
+    AFTERWARDS = "what was"
+
+
+class SiteUpdate(StrEnum):
+    """How App Service answers an update that it has done."""
+
+    OK = "200"
+    ACCEPTED = "202"
+
+
 GRAPH_LIMITS = (
     Refusal(403, "Directory_QuotaExceeded", "The object quota has been exceeded for federatedIdentityCredentials."),
     Refusal(400, "Request_BadRequest", "Too many federatedIdentityCredentials: an application can have at most 20."),
@@ -122,5 +179,17 @@ class Variants:
     young_identity: YoungIdentity = YoungIdentity.GRAPH_NOT_FOUND
     exchange_audience: ExchangeAudience = ExchangeAudience.GUID
     imds_parameters: UnknownParameter = UnknownParameter.IGNORED
+    identity_map: IdentityMap = IdentityMap.MERGE
+    scale_set_changes: Acceptance = Acceptance.ACCEPTED
+    """Whether identities may be added to and removed from a scale set in one request."""
+    unassigned_removal: Acceptance = Acceptance.REFUSED
+    """Of an identity that is not on the host."""
+    missing_identity: MissingIdentity = MissingIdentity.FAILED_OPERATION
+    too_many_identities: TooManyIdentities = TooManyIdentities.REFUSED
+    identity_keys: IdentityKeys = IdentityKeys.LOWER_GROUPS
+    removal_keys: RemovalKeys = RemovalKeys.ANY_CASE
+    dead_identity: DeadIdentity = DeadIdentity.NULL_CLIENT
+    host_model: HostModel = HostModel.AT_ONCE
+    site_update: SiteUpdate = SiteUpdate.OK
     page: int = 100
     """Objects on one page of a list when the client does not say how many."""

@@ -1,22 +1,23 @@
 """The state of the simulated Azure: synchronous, typed, and open to what others do behind the operator's back."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 from entrafed_lab.azure.history import Replicas
+from entrafed_lab.azure.hosts import Attachment, Host, HostIdentity, SystemIdentity
 from entrafed_lab.azure.objects import (
     Access,
     Application,
     Blob,
     CredentialHolder,
-    Host,
     Identity,
     Lock,
     ServicePrincipal,
     Subscription,
     Tenant,
 )
-from entrafed_lab.azure.seed import PolicySeed, stable_id
+from entrafed_lab.azure.seed import PolicySeed, require_host_id, stable_id
 from entrafed_lab.azure.timing import Clock, Delays
 
 
@@ -80,6 +81,15 @@ class World:
             return self.application(key)
         except NoSuchObject:
             return self.identity(key)
+
+    def host(self, key: str) -> Host:
+        """The host with this id in the lab or this resource id; raises `NoSuchObject`."""
+        found = self.hosts.get(key)
+        if found is None:
+            found = next((item for item in self.hosts.values() if item.resource_id.lower() == key.lower()), None)
+        if found is None:
+            raise NoSuchObject(f"host {key}")
+        return found
 
     def subscription_of(self, resource_id: str) -> Subscription:
         """The subscription that a resource id names; raises `NoSuchObject`."""
@@ -167,14 +177,74 @@ class World:
         old = self.delete_identity(key)
         return self.create_identity(old.resource_id, location=old.location)
 
-    def attach(self, host_id: str, key: str) -> None:
+    def create_host(
+        self,
+        resource_id: str,
+        *,
+        host_id: str = "",
+        identities: Sequence[str] = (),
+        location: str = "westeurope",
+        system_assigned: bool = False,
+        created: float | None = None,
+    ) -> Host:
+        """Make a machine or an app, known in the lab by `host_id` (its name, when none is given)."""
+        host_id = host_id or resource_id.rpartition("/")[2]
+        host = Host(
+            host_id=host_id,
+            kind=require_host_id(resource_id),
+            resource_id=resource_id,
+            tenant_id=self.subscription_of(resource_id).tenant_id,
+            location=location,
+            clock=self.clock,
+            unique_id=self.new_id("host", resource_id.lower()),
+            identity=HostIdentity(),
+            created=self.clock() if created is None else created,
+        )
+        self.hosts[host_id] = host
+        for key in identities:
+            self.attach(host_id, key, since=host.created)
+        if system_assigned:
+            system = self.new_system_identity(host)
+            self.exchange_system_identity(host, None, system)
+            host.change(lambda identity: replace(identity, system=system))
+        return host
+
+    def delete_host(self, key: str) -> Host:
+        """Remove a host, and its system-assigned identity with it."""
+        host = self.hosts.pop(self.host(key).id)
+        self.exchange_system_identity(host, host.identity.system, None)
+        return host
+
+    def recreate_host(self, key: str) -> Host:
+        """Delete a host and make it again under the same name: without identities, and with another vmId."""
+        old = self.delete_host(key)
+        return self.create_host(old.resource_id, host_id=old.id, location=old.location)
+
+    def attach(self, host: str, key: str, *, since: float | None = None) -> None:
         """Assign an identity to a host."""
         identity = self.identity(key)
-        self.hosts[host_id].attached[identity.resource_id.lower()] = identity.principal_id
+        attachment = Attachment(
+            identity.resource_id, identity.principal_id, identity.client_id, self.clock() if since is None else since
+        )
+        self.host(host).change(lambda found: found.with_attached(attachment))
 
-    def detach(self, host_id: str, key: str) -> None:
+    def detach(self, host: str, key: str) -> None:
         """Take an identity off a host; nothing happens when it was not there."""
-        self.hosts[host_id].attached.pop(self.identity(key).resource_id.lower(), None)
+        resource_id = self.identity(key).resource_id
+        self.host(host).change(lambda found: found.without(resource_id))
+
+    def new_system_identity(self, host: Host) -> SystemIdentity:
+        """Ids for a system-assigned identity: others each time it is switched on."""
+        return SystemIdentity(self.new_id("systemPrincipal", host.id), self.new_id("systemClient", host.id))
+
+    def exchange_system_identity(self, host: Host, old: SystemIdentity | None, new: SystemIdentity | None) -> None:
+        """Remove the service principal of one system-assigned identity of a host, and make that of another."""
+        if old is not None:
+            self.service_principals.pop((host.tenant_id, old.client_id), None)
+        if new is not None:
+            self.service_principals[host.tenant_id, new.client_id] = ServicePrincipal(
+                host.tenant_id, new.principal_id, new.client_id, host.id, managed_identity=True, created=self.clock()
+            )
 
     def lock(self, scope: str, level: str = "ReadOnly") -> Lock:
         """Put a management lock on a scope; remove it with `world.locks.remove`."""

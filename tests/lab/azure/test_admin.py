@@ -6,7 +6,9 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from azure.core.exceptions import HttpResponseError
 
+from arm_hosts import block, hosts_as
 from azure_clients import assertion_credential
 from entrafed_lab.azure import ServiceName, SimulatedAzure
 from entrafed_lab.azure.seed import (
@@ -17,6 +19,7 @@ from entrafed_lab.azure.seed import (
     READER_OBJECT,
     SUBSCRIPTION,
     WEB_IDENTITY,
+    WEB_VM,
 )
 from graph_world import credentials_of, graph_as, names
 from host_world import VM
@@ -62,7 +65,7 @@ async def test_a_snapshot_holds_everything(admin: AdminClient) -> None:
     assert [item["name"] for item in reader["federatedCredentials"]] == ["terraform-production"]
     assert {item["resourceId"] for item in told["identities"]} == {WEB_IDENTITY, API_IDENTITY}
     assert {item["name"] for item in told["tenants"]} == {"contoso", "fabrikam"}
-    assert {item["id"] for item in told["hosts"]} == {"web-vm", "web-site"}
+    assert {item["id"] for item in told["hosts"]} == {"web-vm", "web-site", "api-vm", "api-nodes", "api-app"}
     assert GITHUB in told["issuers"]
 
 
@@ -186,6 +189,36 @@ async def test_an_identity_is_assigned_to_a_host_and_taken_off(
     assert API_IDENTITY.lower() not in host.attached
 
 
+async def test_somebody_else_makes_recreates_and_deletes_a_host(
+    simulated_azure: SimulatedAzure, admin: AdminClient
+) -> None:
+    machine = WEB_VM.replace("web-1", "web-2")
+    wish = {"id": "second", "resourceId": machine, "identities": ["web"]}
+    made = await admin("POST", "/hosts", wish, expect=201)
+    assert (made["resourceId"], made["identities"]) == (machine, [WEB_IDENTITY.lower()])
+    again = await admin("POST", "/hosts/second/recreate")
+    assert again["identities"] == []
+    assert again["uniqueId"] != made["uniqueId"]
+    await admin("DELETE", "/hosts/second", expect=204)
+    assert "second" not in simulated_azure.world.hosts
+
+
+async def test_updates_of_a_host_fail_on_demand(simulated_azure: SimulatedAzure, admin: AdminClient) -> None:
+    await admin("POST", f"/hosts/{VM}/failures", {"code": "Oops", "message": "It did not work."}, expect=204)
+    async with hosts_as(simulated_azure) as hosts:
+        with pytest.raises(HttpResponseError, match="Oops"):
+            await hosts.patch(WEB_VM, block(API_IDENTITY))
+        await hosts.patch(WEB_VM, block(API_IDENTITY))
+
+
+async def test_somebody_else_locks_and_unlocks_a_scope(simulated_azure: SimulatedAzure, admin: AdminClient) -> None:
+    await admin("POST", "/locks", {"scope": WEB_VM, "level": "CanNotDelete"}, expect=204)
+    assert [(lock.scope, lock.level) for lock in simulated_azure.world.locks] == [(WEB_VM.lower(), "CanNotDelete")]
+    await admin("DELETE", f"/locks?scope={WEB_VM}", expect=204)
+    assert simulated_azure.world.locks == []
+    await admin("DELETE", f"/locks?scope={WEB_VM}", expect=404)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "words"),
     [
@@ -196,6 +229,8 @@ async def test_an_identity_is_assigned_to_a_host_and_taken_off(
         ("PUT", "/delays", {"propagation": "long"}, "expected float, found str"),
         ("PUT", "/services/graph", {"state": "asleep"}, "possible are running, stopped"),
         ("POST", "/identities", {"resourceId": "web"}, "not the resource id of a user-assigned identity"),
+        ("POST", "/hosts", {"id": "x", "resourceId": "web"}, "web is not the resource id of a host"),
+        ("POST", "/locks", {"scope": WEB_VM, "level": "Strict"}, "possible are ReadOnly, CanNotDelete"),
         ("GET", "/requests?after=yesterday", None, "a number"),
     ],
 )
@@ -213,6 +248,7 @@ async def test_a_wrong_wish_is_told_with_what_is_possible(
         ("POST", "/applications", {"name": "x", "tenantId": "nowhere"}),
         ("PUT", "/hosts/nowhere/identities/web", None),
         ("PUT", f"/hosts/{VM}/identities/nobody", None),
+        ("DELETE", "/hosts/nowhere", None),
     ],
 )
 async def test_what_does_not_exist_is_404(admin: AdminClient, method: str, path: str, body: object) -> None:

@@ -7,10 +7,12 @@ import pytest
 from azure.identity import CredentialUnavailableError
 from azure.identity import ManagedIdentityCredential as SyncManagedIdentityCredential
 
-from azure_callers import MovableClock
+from arm_hosts import block, hosts_as, planted_host
+from azure_callers import MovableClock, only
 from azure_clients import plain_client
-from entrafed_lab.azure import Rates, SimulatedAzure, Variants
-from entrafed_lab.azure.seed import API_IDENTITY, WEB_IDENTITY
+from entrafed_lab.azure import Rates, ServiceName, SimulatedAzure, Variants
+from entrafed_lab.azure.host_types import HostKind
+from entrafed_lab.azure.seed import API_IDENTITY, WEB_IDENTITY, WEB_VM
 from entrafed_lab.azure.variants import ExchangeAudience, UnknownParameter
 from host_world import SITE, VM, managed_identity, move_to, refusal_of, token_of, variables
 from lab_fixtures import StartAzure
@@ -22,6 +24,10 @@ WEB_PRINCIPAL = "eeeeeeee-0001-4eee-8eee-eeeeeeeeeeee"
 API_CLIENT = "dddddddd-0002-4ddd-8ddd-dddddddddddd"
 IMDS_PATH = "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://vault.azure.net"
 NOT_FOUND = {"status": 400, "error": "invalid_request", "error_description": "Identity not found"}
+
+APP_SERVICE_KINDS = (
+    HostKind.SITE, HostKind.SLOT, HostKind.CONTAINER_APP, HostKind.JOB, HostKind.AUTOMATION_ACCOUNT,
+)  # fmt: skip
 
 on_both = pytest.mark.parametrize("host", [VM, SITE])
 
@@ -232,6 +238,75 @@ async def test_an_app_has_no_machines_endpoint(simulated_azure: SimulatedAzure) 
     url = machine.replace(VM, SITE) + IMDS_PATH
     async with plain_client(simulated_azure) as client, client.get(url, headers={"Metadata": "true"}) as answer:
         assert answer.status == 404
+
+
+@pytest.mark.parametrize(
+    "kind", [HostKind.VIRTUAL_MACHINE, HostKind.SCALE_SET, HostKind.CONTAINER_GROUP, *APP_SERVICE_KINDS]
+)
+async def test_every_kind_of_host_gives_tokens_of_the_identities_that_it_has_and_no_others(
+    simulated_azure: SimulatedAzure, monkeypatch: pytest.MonkeyPatch, kind: HostKind
+) -> None:
+    host = simulated_azure.world.host(planted_host(simulated_azure, kind, "web"))
+    move_to(host.id, simulated_azure, monkeypatch)
+    assert claims(await token_of(managed_identity(client_id=WEB_CLIENT), EXCHANGE))["sub"] == WEB_PRINCIPAL
+    assert (await refusal_of(managed_identity(client_id=API_CLIENT), EXCHANGE))["status"] == 400
+    simulated_azure.world.detach(host.id, "web")
+    simulated_azure.world.attach(host.id, "api")
+    assert (await refusal_of(managed_identity(client_id=WEB_CLIENT), EXCHANGE))["status"] == 400
+    assert claims(await token_of(managed_identity(client_id=API_CLIENT), EXCHANGE))["xms_mirid"] == API_IDENTITY
+
+
+@pytest.mark.parametrize("kind", [HostKind.CLUSTER, HostKind.WORKFLOW])
+async def test_what_runs_no_code_of_its_owner_has_no_endpoint(simulated_azure: SimulatedAzure, kind: HostKind) -> None:
+    host = simulated_azure.world.host(planted_host(simulated_azure, kind, "web"))
+    assert variables(simulated_azure, host.id) == {}
+    for service, path in ((ServiceName.IMDS, IMDS_PATH), (ServiceName.APP_SERVICE, "/msi/token")):
+        url = f"{simulated_azure.url(service)}/{host.id}{path}"
+        async with plain_client(simulated_azure) as client, client.get(url, headers={"Metadata": "true"}) as answer:
+            assert answer.status == 404
+
+
+@pytest.mark.parametrize("kind", [HostKind.VIRTUAL_MACHINE, HostKind.SITE])
+async def test_an_identity_that_was_just_assigned_is_not_known_for_a_while(
+    start_azure: StartAzure, monkeypatch: pytest.MonkeyPatch, kind: HostKind
+) -> None:
+    clock = MovableClock()
+    azure = await start_azure(clock=clock, delays=only(attachment=60))
+    host = azure.world.host(planted_host(azure, kind))
+    move_to(host.id, azure, monkeypatch)
+    azure.world.attach(host.id, "web")
+    clock.forward(59)
+    assert (await refusal_of(managed_identity(client_id=WEB_CLIENT), VAULT))["status"] == 400
+    clock.forward(1)
+    assert claims(await token_of(managed_identity(client_id=WEB_CLIENT), VAULT))["sub"] == WEB_PRINCIPAL
+
+
+async def test_a_machine_gives_no_token_before_its_update_is_over(
+    start_azure: StartAzure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = MovableClock()
+    azure = await start_azure(clock=clock, delays=only(host_operation=30, attachment=10))
+    move_to(VM, azure, monkeypatch)
+    async with hosts_as(azure) as calls:
+        await calls.begin(WEB_VM, block(API_IDENTITY))
+    for seconds in (29, 10):
+        clock.forward(seconds)
+        assert (await refusal_of(managed_identity(client_id=API_CLIENT), VAULT))["status"] == 400
+    clock.forward(1)
+    assert claims(await token_of(managed_identity(client_id=API_CLIENT), VAULT))["xms_mirid"] == API_IDENTITY
+
+
+@pytest.mark.parametrize("kind", [HostKind.VIRTUAL_MACHINE, HostKind.SITE])
+async def test_without_a_name_the_system_assigned_identity_is_meant(
+    simulated_azure: SimulatedAzure, monkeypatch: pytest.MonkeyPatch, kind: HostKind
+) -> None:
+    host = planted_host(simulated_azure, kind, "web", "api")
+    async with hosts_as(simulated_azure) as calls:
+        both = block(WEB_IDENTITY, API_IDENTITY, kind="SystemAssigned, UserAssigned")
+        principal = (await calls.patch(host, both))["identity"]["principalId"]
+    move_to(simulated_azure.world.host(host).id, simulated_azure, monkeypatch)
+    found = claims(await token_of(managed_identity(), VAULT))
+    assert (found["sub"], found["xms_mirid"]) == (principal, host)
 
 
 async def test_a_refused_identity_is_an_unavailable_credential(

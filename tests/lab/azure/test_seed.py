@@ -57,6 +57,7 @@ def test_without_a_file_the_default_seed_is_taken() -> None:
         ("tenants: {}", "tenants: expected a list"),
         ("tenants: [{id: x, name: acme, cloud: AzureGermany}]", "possible are AzurePublic"),
         ("identities: [{resourceId: web}]", "web is not the resource id of a user-assigned identity"),
+        ("hosts: [{id: web, resourceId: web}]", "web is not the resource id of a host; possible are"),
         ("{", "flow"),
         ("- a", "expected a mapping, found list"),
     ],
@@ -106,7 +107,8 @@ async def test_the_ports_are_the_same_after_a_restart(start_azure: StartAzure, t
 async def test_the_description_is_json_and_says_what_the_sdks_need(simulated_azure: SimulatedAzure) -> None:
     told = json.loads(json.dumps(simulated_azure.describe()))
     assert set(told["endpoints"]) == {"login", "graph", "arm", "blob", "imds", "appservice", "admin"}
-    machine, site = told["hosts"]
+    hosts = {host["id"]: host for host in told["hosts"]}
+    machine, site = hosts["web-vm"], hosts["web-site"]
     assert machine["environment"] == {"AZURE_POD_IDENTITY_AUTHORITY_HOST": f"{told['endpoints']['imds']}/web-vm"}
     assert site["environment"]["IDENTITY_ENDPOINT"] == f"{told['endpoints']['appservice']}/web-site/msi/token"
     variables = simulated_azure.environment()

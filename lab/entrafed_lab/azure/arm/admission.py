@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from entrafed_lab.azure.arm.request import NAMESPACE, ArmRequest, Kind
-from entrafed_lab.azure.exchange import Refused, parse_object
+from entrafed_lab.azure.arm.request import ArmRequest
+from entrafed_lab.azure.arm.routes import MANAGED_IDENTITY, Kind
+from entrafed_lab.azure.exchange import Caller, Refused, parse_object
 from entrafed_lab.azure.objects import Lock
 from entrafed_lab.azure.seed import PolicySeed
 from entrafed_lab.azure.world import World
@@ -21,6 +22,8 @@ class Admission:
         self._world = world
 
     def check(self, request: ArmRequest) -> None:
+        if request.kind is Kind.HOST_OPERATION:
+            return  # whoever knows the address may look
         self._check_access(request)
         if request.kind is Kind.PROVIDER:
             return
@@ -29,14 +32,18 @@ class Admission:
         self._check_locks(request)
         self._check_policies(request)
 
+    def may(self, caller: Caller, action: str, scope: str) -> bool:
+        """Whether the caller has the right to an action at a scope."""
+        return any(
+            _allows(access.actions, action)
+            for access in self._world.access
+            if access.principal_id == caller.object_id and _covers(access.scope, scope)
+        )
+
     def _check_access(self, request: ArmRequest) -> None:
         """A subscription that does not exist is a scope where nobody may do anything."""
         known = request.subscription_id in self._world.subscriptions
-        if not known or not any(
-            _allows(access.actions, request.action)
-            for access in self._world.access
-            if access.principal_id == request.caller.object_id and _covers(access.scope, request.scope)
-        ):
+        if not known or not self.may(request.caller, request.action, request.scope):
             raise Refused(
                 403,
                 "AuthorizationFailed",
@@ -51,11 +58,12 @@ class Admission:
             raise Refused(404, "ResourceGroupNotFound", f"Resource group '{request.group}' could not be found.")
 
     def _check_registered(self, request: ArmRequest) -> None:
-        if not self._world.subscriptions[request.subscription_id].registered:
+        registered = self._world.subscriptions[request.subscription_id].registered
+        if request.namespace == MANAGED_IDENTITY and not registered:
             raise Refused(
                 409,
                 "MissingSubscriptionRegistration",
-                f"The subscription is not registered to use namespace '{NAMESPACE}'. "
+                f"The subscription is not registered to use namespace '{MANAGED_IDENTITY}'. "
                 "See https://aka.ms/rps-not-found for how to register subscriptions.",
             )
 

@@ -11,7 +11,8 @@ from entrafed_lab.azure.arm.answers import Pages, Resource
 from entrafed_lab.azure.arm.budgets import Budgets
 from entrafed_lab.azure.arm.errors import not_found
 from entrafed_lab.azure.arm.identities import Identities, id_of, region
-from entrafed_lab.azure.arm.request import CREDENTIAL_TYPE, EXPRESSION_VERSIONS, IDENTITY_TYPE, ArmRequest
+from entrafed_lab.azure.arm.request import ArmRequest
+from entrafed_lab.azure.arm.routes import CREDENTIAL_TYPE, EXPRESSION_VERSIONS, IDENTITY_TYPE
 from entrafed_lab.azure.arm.rules import Draft, Rules, check_name
 from entrafed_lab.azure.exchange import Answer, Refused, json_answer
 from entrafed_lab.azure.objects import LIMIT, Credential, Identity

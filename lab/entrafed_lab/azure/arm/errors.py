@@ -3,6 +3,7 @@
 Source: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors
 """
 
+import json
 from collections.abc import Mapping
 
 from entrafed_lab.azure.exchange import Answer, Refused, json_answer
@@ -15,6 +16,21 @@ def arm_error(status: int, code: str, message: str, headers: Mapping[str, str] |
 
 def bad_request(message: str) -> Refused:
     return Refused(400, "BadRequest", message)
+
+
+def invalid_parameter(message: str) -> Refused:
+    return Refused(400, "InvalidParameter", message)
+
+
+def failed_identity_operation(resource_id: str, message: str) -> Refused:
+    """`message` is that of the identities' resource provider, which stands inside the host's."""
+    inner = json.dumps({"error": {"code": "BadRequest", "message": message}})
+    return Refused(
+        400,
+        "FailedIdentityOperation",
+        f"Identity operation for resource '{resource_id}' failed with error 'Failed to perform resource identity "
+        f"operation. Status: 'BadRequest'. Response: '{inner}'.'.",
+    )
 
 
 def not_found(kind: str, group: str) -> Refused:

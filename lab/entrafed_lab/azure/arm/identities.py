@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from entrafed_lab.azure.arm.answers import Pages, Resource
 from entrafed_lab.azure.arm.errors import bad_request, not_found
-from entrafed_lab.azure.arm.request import IDENTITY_TYPE, ArmRequest
+from entrafed_lab.azure.arm.request import ArmRequest
+from entrafed_lab.azure.arm.routes import IDENTITY_TYPE
 from entrafed_lab.azure.exchange import Answer, Refused, json_answer
 from entrafed_lab.azure.objects import Identity
 from entrafed_lab.azure.world import World

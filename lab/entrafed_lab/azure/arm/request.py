@@ -3,29 +3,15 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Final
 from urllib.parse import unquote
 
-from entrafed_lab.azure.arm.errors import bad_request, not_allowed, unknown_path
+from entrafed_lab.azure.arm.errors import bad_request
+from entrafed_lab.azure.arm.routes import Kind, routed
 from entrafed_lab.azure.clouds import CLOUDS
 from entrafed_lab.azure.exchange import Call, Caller, Refused, TokenProblem, parse_object
 
-NAMESPACE: Final = "Microsoft.ManagedIdentity"
-IDENTITY_TYPE: Final = f"{NAMESPACE}/userAssignedIdentities"
-CREDENTIAL_TYPE: Final = f"{IDENTITY_TYPE}/federatedIdentityCredentials"
 AUDIENCES: Final = frozenset(cloud.arm for cloud in CLOUDS.values()) | {"https://management.core.windows.net"}
-
-EXPRESSION_VERSIONS: Final = ("2025-01-31-preview", "2025-05-31-preview")
-CREDENTIAL_VERSIONS: Final = (
-    "2022-01-31-preview", "2023-01-31", "2024-11-30", *EXPRESSION_VERSIONS, "2026-04-30", "2026-05-31",
-)  # fmt: skip
-IDENTITY_VERSIONS: Final = ("2018-11-30", "2021-09-30-preview", *CREDENTIAL_VERSIONS)
-
-_SUBSCRIPTION = "/subscriptions/(?P<subscription>[^/]+)"
-_GROUP = "/resourceGroups/(?P<group>[^/]+)"
-_IDENTITIES = f"/providers/{re.escape(IDENTITY_TYPE)}"
-_NAME = "/(?P<name>[^/]+)"
 
 _TOKEN_PROBLEMS = {
     TokenProblem.MISSING: ("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."),
@@ -34,33 +20,15 @@ _TOKEN_PROBLEMS = {
 }
 
 
-class Kind(Enum):
-    """What a request is about."""
-
-    PROVIDER = auto()
-    IDENTITY = auto()
-    CREDENTIAL = auto()
-
-
-_RESOURCES: Final = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
-    for kind, pattern in (
-        (Kind.PROVIDER, f"(?P<root>{_SUBSCRIPTION})/providers/{re.escape(NAMESPACE)}(?:/(?P<name>register))?"),
-        (Kind.IDENTITY, f"(?P<root>{_SUBSCRIPTION}(?:{_GROUP})?){_IDENTITIES}"),
-        (Kind.IDENTITY, f"(?P<root>{_SUBSCRIPTION}{_GROUP}){_IDENTITIES}{_NAME}"),
-        (
-            Kind.CREDENTIAL,
-            f"(?P<root>{_SUBSCRIPTION}{_GROUP}{_IDENTITIES}/(?P<identity>[^/]+))/federatedIdentityCredentials(?:{_NAME})?",
-        ),
-    )
-)
-
-
 @dataclass(frozen=True, slots=True)
 class ArmRequest:
     """A request by a known caller. Names are spelled as the path spells them."""
 
     kind: Kind
+    type: str
+    """Resource type, empty for what is none."""
+    namespace: str
+    """Of the resource provider."""
     method: str
     path: str
     root: str
@@ -75,6 +43,7 @@ class ArmRequest:
     api_version: str
     query: Mapping[str, str]
     """Keys in lower case."""
+    if_match: str | None
     body: bytes
     caller: Caller
 
@@ -93,9 +62,9 @@ class ArmRequest:
     def action(self) -> str:
         """What the caller needs the right to do."""
         if self.kind is Kind.PROVIDER:
-            return f"{NAMESPACE}/read" if self.name is None else f"{NAMESPACE}/register/action"
+            return f"{self.namespace}/read" if self.name is None else f"{self.namespace}/register/action"
         verb = {"GET": "read", "DELETE": "delete"}.get(self.method, "write")
-        return f"{CREDENTIAL_TYPE if self.kind is Kind.CREDENTIAL else IDENTITY_TYPE}/{verb}"
+        return f"{self.type}/{verb}"
 
     def document(self) -> Mapping[str, object]:
         """The JSON object in the body."""
@@ -119,21 +88,22 @@ def read_request(call: Call) -> ArmRequest:
         )
     caller = _authenticated(call)
     path = re.sub(r"/{2,}", "/", unquote(call.path)).rstrip("/")
-    kind, parts = _resource(path)
+    route, parts = routed(call.method, path, version)
     name = parts.get("name")
-    _check_version(kind, version)
-    _check_method(kind, call.method, name)
     return ArmRequest(
-        kind=kind,
+        kind=route.kind,
+        type=route.type,
         method=call.method,
         path=path,
         root=parts["root"] or "",
         subscription_id=(parts["subscription"] or "").lower(),
         group=parts.get("group"),
-        identity=parts.get("identity") or (name if kind is Kind.IDENTITY else None),
+        identity=parts.get("identity") or (name if route.kind is Kind.IDENTITY else None),
+        namespace=parts.get("namespace") or route.type.partition("/")[0],
         name=name,
         api_version=version,
         query=query,
+        if_match=call.headers.get("if-match"),
         body=call.body,
         caller=caller,
     )
@@ -161,31 +131,3 @@ def _unauthorized(code: str, message: str) -> Refused:
         f'Bearer authorization_uri="https://login.windows.net/", error="invalid_token", error_description="{message}"'
     )
     return Refused(401, code, message, {"WWW-Authenticate": challenge})
-
-
-def _resource(path: str) -> tuple[Kind, Mapping[str, str | None]]:
-    for kind, pattern in _RESOURCES:
-        if found := pattern.fullmatch(path):
-            return kind, found.groupdict()
-    raise unknown_path(path)
-
-
-def _check_version(kind: Kind, version: str) -> None:
-    if kind is Kind.PROVIDER:
-        return
-    known = CREDENTIAL_VERSIONS if kind is Kind.CREDENTIAL else IDENTITY_VERSIONS
-    if version not in known:
-        raise Refused(
-            400,
-            "NoRegisteredProviderFound",
-            f"No registered resource provider found for API version '{version}'. "
-            f"The supported api-versions are '{', '.join(known)}'.",
-        )
-
-
-def _check_method(kind: Kind, method: str, name: str | None) -> None:
-    one = {Kind.PROVIDER: ("POST",), Kind.IDENTITY: ("GET", "PUT", "PATCH", "DELETE")}.get(
-        kind, ("GET", "PUT", "DELETE")
-    )
-    if method not in (one if name is not None else ("GET",)):
-        raise not_allowed(method)

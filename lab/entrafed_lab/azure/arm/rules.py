@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from entrafed_lab.azure.arm.errors import bad_request
-from entrafed_lab.azure.arm.request import EXPRESSION_VERSIONS
+from entrafed_lab.azure.arm.routes import EXPRESSION_VERSIONS
 from entrafed_lab.azure.clouds import issuer_of_tenant
 from entrafed_lab.azure.exchange import Refused
 from entrafed_lab.azure.objects import Credential

@@ -8,8 +8,10 @@ from entrafed_lab.azure.arm.answers import Pages
 from entrafed_lab.azure.arm.budgets import Budgets
 from entrafed_lab.azure.arm.credentials import Credentials
 from entrafed_lab.azure.arm.errors import arm_error
+from entrafed_lab.azure.arm.hosts import Hosts
 from entrafed_lab.azure.arm.identities import Identities
-from entrafed_lab.azure.arm.request import NAMESPACE, ArmRequest, Kind, read_request
+from entrafed_lab.azure.arm.request import ArmRequest, read_request
+from entrafed_lab.azure.arm.routes import MANAGED_IDENTITY, PROVIDERS, Kind
 from entrafed_lab.azure.exchange import Answer, Call, Refused, ServiceName, json_answer
 from entrafed_lab.azure.throttling import Throttle
 from entrafed_lab.azure.variants import Variants
@@ -27,6 +29,7 @@ class Arm:
         self._budgets = Budgets(throttle)
         pages = Pages(url=url, size=variants.page)
         self._identities = Identities(world=world, pages=pages)
+        self._hosts = Hosts(world=world, admission=self._admission, variants=variants, url=url)
         self._credentials = Credentials(
             world=world, identities=self._identities, budgets=self._budgets, variants=variants, pages=pages
         )
@@ -54,12 +57,30 @@ class Arm:
                 return await self._identities.answer(request)
             case Kind.CREDENTIAL:
                 return await self._credentials.answer(request)
+            case Kind.HOST:
+                return await self._hosts.answer(request)
+            case Kind.HOST_OPERATION:
+                return self._hosts.operation(request)
 
     def _provider(self, request: ArmRequest) -> Answer:
-        """Whether the subscription is registered to use managed identities; a POST registers it at once."""
+        """Whether the subscription is registered to use a provider; a POST registers it at once. Only the one of
+        managed identities can be missing."""
         subscription = self._world.subscriptions[request.subscription_id]
-        if request.method == "POST":
+        name = next((item for item in PROVIDERS if item.lower() == request.namespace.lower()), None)
+        if name is None:
+            message = f"The resource namespace '{request.namespace}' is invalid."
+            raise Refused(404, "InvalidResourceNamespace", message)
+        if request.method == "POST" and name == MANAGED_IDENTITY:
             subscription.registered = True
-        state = "Registered" if subscription.registered else "NotRegistered"
-        document = {"id": f"{request.root}/providers/{NAMESPACE}", "namespace": NAMESPACE, "registrationState": state}
-        return json_answer(200, document)
+        registered = name != MANAGED_IDENTITY or subscription.registered
+        return json_answer(
+            200,
+            {
+                "id": f"{request.root}/providers/{name}",
+                "namespace": name,
+                "registrationState": "Registered" if registered else "NotRegistered",
+                "resourceTypes": [
+                    {"resourceType": kind, "apiVersions": versions} for kind, versions in PROVIDERS[name].items()
+                ],
+            },
+        )

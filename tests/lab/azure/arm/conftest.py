@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 from azure.mgmt.msi.aio import ManagedServiceIdentityClient
 
+from arm_hosts import HostCalls, hosts_as
 from arm_world import CredentialsOf, arm_as
 from entrafed_lab.azure import SimulatedAzure
 
@@ -20,3 +21,10 @@ async def arm(simulated_azure: SimulatedAzure) -> AsyncIterator[ManagedServiceId
 def web(arm: ManagedServiceIdentityClient) -> CredentialsOf:
     """The credentials of the identity web, which has none."""
     return CredentialsOf(arm, "web")
+
+
+@pytest_asyncio.fixture
+async def hosts(simulated_azure: SimulatedAzure) -> AsyncIterator[HostCalls]:
+    """Hosts in the hands of the operator."""
+    async with hosts_as(simulated_azure) as calls:
+        yield calls
