@@ -157,6 +157,11 @@ SCENARIOS = (
         (_applied(A, WEB, deletionPolicy="Retain"),),
     ),
     Scenario(
+        "rule withdrawn and deletion with Retain in the same moment",
+        (_together(Step(_rule_withdrawn), _deleted("web")),),
+        (_applied(A, WEB, deletionPolicy="Retain"),),
+    ),
+    Scenario(
         "suspended, edited, deleted",
         (_applied(A, suspend=True), _applied(B, suspend=True), _deleted("web")),
         (_applied(A),),

@@ -6,7 +6,8 @@ import copy
 from engine_world import EVERYTHING, IDENTITY, NAMESPACE, EngineWorld, Manifest, account, federation, oidc
 from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.status import ItemState
-from entrafed_lab.azure.seed import BILLING_APP, OPERATOR_APP, WEB_IDENTITY
+from entrafed_lab.azure.seed import BILLING_APP, HOME_TENANT, OPERATOR_APP, WEB_IDENTITY
+from lab_fixtures import CLUSTER_ISSUER
 
 
 def only(*credentials: Manifest) -> Manifest:
@@ -109,6 +110,52 @@ async def test_retaining_keeps_nothing_that_no_rule_allows_any_more(world: Engin
         world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "web")
         await world.until(lambda: world.cluster.federation(NAMESPACE, "web") is None)
     assert [subject for _, subject, _ in world.ours().values()] == ["system:serviceaccount:payments:web"]
+
+
+async def test_retaining_keeps_nothing_that_is_denied_in_the_same_moment(world: EngineWorld) -> None:
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a"), account("web"), deletionPolicy="Retain"))
+        await world.until(world.is_ready)
+        world.connect(only(ACCOUNTS))
+        world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "web")
+        await world.until(lambda: world.cluster.federation(NAMESPACE, "web") is None)
+    assert [subject for _, subject, _ in world.ours().values()] == ["system:serviceaccount:payments:web"]
+
+
+async def test_what_stands_for_want_of_a_successor_goes_when_its_rule_does(world: EngineWorld) -> None:
+    world.timing = world.with_timing(revocation_delay=1.0)
+    world.azure.world.tenants[HOME_TENANT].allowed_issuers = (CLUSTER_ISSUER, "https://issuer.example")
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(world.is_ready)
+        world.cluster.apply(federation({"name": "a", "githubActions": {"repository": "contoso/web", "branch": "main"}}))
+        await world.until(lambda: world.reason() == "PolicyDenied")
+        world.connect(only({"issuer": "https://token.actions.githubusercontent.com", "subjects": ["repo:contoso/**"]}))
+        await world.until(lambda: world.condition(ConditionType.PERMITTED).status is ConditionStatus.FALSE)  # type: ignore[union-attr]
+        assert len(world.ours()) == 1
+        await world.until(lambda: world.ours() == {})
+        await world.until(lambda: world.condition(ConditionType.PERMITTED).status is ConditionStatus.TRUE)  # type: ignore[union-attr]
+    assert world.reason() == "PolicyDenied"
+
+
+async def test_of_a_suspended_item_only_what_no_rule_allows_any_more_goes(world: EngineWorld) -> None:
+    world.timing = world.with_timing(revocation_delay=1.0)
+    terraform = {"issuer": "https://app.terraform.io", "subjects": ["**"]}
+    runs = {"name": "a", "terraformCloud": {"organization": "contoso", "project": "web", "workspace": "prod"}}
+    world.connect(only(ACCOUNTS, {"issuer": "https://issuer.example", "subjects": ["**"]}, terraform))
+    world.azure.world.tenants[HOME_TENANT].allowed_issuers = (CLUSTER_ISSUER, "https://issuer.example")
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a"), account("web")))
+        await world.until(world.is_ready)
+        world.cluster.apply(federation(runs, account("web")))
+        await world.until(lambda: world.reason() == "PolicyDenied")
+        world.cluster.apply(federation(runs, account("web"), suspend=True))
+        await world.until(lambda: world.reason() == "Suspended")
+        world.connect(only(ACCOUNTS, terraform))
+        await world.until(lambda: len(world.ours()) == 1)
+        await world.until(lambda: all(i.denied_since is None for i in world.seen().status.federated_credentials))
+    assert [subject for _, subject, _ in world.ours().values()] == ["system:serviceaccount:payments:web"]
+    assert {item.reason for item in world.seen().status.federated_credentials} == {"Suspended"}
 
 
 async def test_the_delay_goes_on_over_a_restart(world: EngineWorld) -> None:

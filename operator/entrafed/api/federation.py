@@ -195,7 +195,7 @@ class FederationSpec:
     credential that was made for it, whatever `deletionPolicy` says. Credentials that others made are never changed."""
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
     """What deleting this object does to the credentials that were made for it. `Delete` removes them from the target;
-    `Retain` leaves them there, and nobody looks after them any more."""
+    `Retain` leaves there what the connection's rules still allow, and nobody looks after it any more."""
     drift_policy: DriftPolicy = DriftPolicy.REPAIR
     """What is done when somebody else changed or removed a credential that was made for this object. `Repair` brings it
     back; `Report` only tells, in status and by an event."""

@@ -115,8 +115,8 @@ class CredentialItemStatus:
     message: Message
     """What, where and what to do, for people."""
     denied_since: Annotated[str, TIME] | None = None
-    """Since when no rule of the connection allows the item, in RFC 3339. What was made for it is removed after the
-    operator's revocation delay, counted from here."""
+    """Since when no rule of the connection allows the item, or something that was made for it before and still stands,
+    in RFC 3339. What is not allowed is removed after the operator's revocation delay, counted from here."""
     credentials: Annotated[tuple[CredentialStatus, ...], list_keyed_by("credentialName"), Field(max_length=40)] = ()
     """The credentials that stand for the item in Azure. Two while a changed one is replaced."""
 

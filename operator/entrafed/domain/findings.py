@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from entrafed.api.status import Origin
-from entrafed.domain.credentials import ObservedCredential, Trust
+from entrafed.domain.credentials import ObservedCredential, Pair, Trust
 from entrafed.domain.errors import Problem
 from entrafed.domain.targets import ResolvedTarget
 
@@ -39,14 +39,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an item of the spec came to before anything was written. Without trusts, or denied, nothing is asked for.
+    """What an item of the spec came to before anything was written. Without trusts, or with a problem, nothing is asked
+    for.
 
-    `denied_since` is in seconds since the epoch, None for an item that is permitted or not judged.
+    `denied` are the pairs that no rule allows: those that the item stands for, when it is refused itself, and those
+    that were written for it before. `denied_since`, when there are any or it is refused, is in seconds since the epoch.
     """
 
     name: str
     trusts: tuple[Trust, ...]
     problem: Problem | None = None
+    denied: frozenset[Pair] = frozenset()
     denied_since: float | None = None
 
 

@@ -61,11 +61,17 @@ def allows_credential(
 
     A managed identity is allowed by its resource id only: its principal id says nothing to whoever writes a rule.
     """
-    matches = (match for rule in rules for match in rule.federated_credentials)
     if item.managed_identity:
         identity = item.managed_identity.resource_id
+        matches = (match for rule in rules for match in rule.federated_credentials)
         return any(_is_among(match.managed_identities, identity) for match in matches)
-    return pair is not None and any(_allows_pair(match, pair, namespace, cluster_issuers) for match in matches)
+    return pair is not None and allows_pair(rules, pair, namespace, cluster_issuers)
+
+
+def allows_pair(rules: Iterable[Rule], pair: Pair, namespace: Namespace, cluster_issuers: Collection[str]) -> bool:
+    """Whether one of the rules allows an issuer and subject, wherever they come from."""
+    matches = (match for rule in rules for match in rule.federated_credentials)
+    return any(_allows_pair(match, pair, namespace, cluster_issuers) for match in matches)
 
 
 def _serves(match: NamespaceMatch, namespace: Namespace) -> bool:

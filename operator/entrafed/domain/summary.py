@@ -19,7 +19,7 @@ from entrafed.api.status import (
     Summary,
     TargetStatus,
 )
-from entrafed.domain.asks import recorded_trust
+from entrafed.domain.asks import recorded_pair, recorded_trust
 from entrafed.domain.credentials import ObservedCredential, ParentKind, Trust
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import Finding, Knowledge, Left, Outcome, Standing
@@ -119,22 +119,30 @@ def _asked(
     """A row for an item of the spec."""
     before = recorded[outcome.name].credentials if outcome.name in recorded else ()
     remains = tuple(_credential(one.credential, Origin.OPERATOR) for one in left)
-    denied_since = None if outcome.denied_since is None else to_text(outcome.denied_since)
     if not _looked(knowledge):
         problem = (
             outcome.problem or knowledge.problem or (knowledge.finding and knowledge.finding.problem) or IN_PROGRESS
         )
-        return _Item(outcome.name, before, problem, denied_since)
+        return _Item(outcome.name, before, problem, _denied_since(outcome, before))
     if not outcome.trusts or outcome.problem is not None:
-        return _Item(outcome.name, remains, outcome.problem or IN_PROGRESS, denied_since)
+        return _Item(outcome.name, remains, outcome.problem or IN_PROGRESS, _denied_since(outcome, remains))
     found = knowledge.finding.standings if knowledge.finding else {}
     if any(trust not in found for trust in outcome.trusts):
-        return _Item(outcome.name, before, IN_PROGRESS)
+        return _Item(outcome.name, before, IN_PROGRESS, _denied_since(outcome, before))
     stands = [c for trust in outcome.trusts for c in _standing(trust, found[trust], recorded.values())]
     problems = [found[trust].problem for trust in outcome.trusts] + [one.problem for one in left]
     wrong = [one for one in problems if one is not None]
     what_moves_first = min(wrong, key=lambda one: one.stalled, default=BEING_REMOVED if left else None)
-    return _Item(outcome.name, (*stands, *remains), what_moves_first)
+    return _Item(outcome.name, (*stands, *remains), what_moves_first, _denied_since(outcome, remains))
+
+
+def _denied_since(outcome: Outcome, stands: Iterable[CredentialStatus]) -> str | None:
+    """Since when an item is denied, or something that was made for it before and still stands."""
+    if outcome.denied_since is None:
+        return None
+    is_denied = outcome.problem is not None and _state(outcome.problem) is ItemState.DENIED
+    still_stands = any(c.origin is Origin.OPERATOR and recorded_pair(c) in outcome.denied for c in stands)
+    return to_text(outcome.denied_since) if is_denied or still_stands else None
 
 
 def _standing(
@@ -293,11 +301,16 @@ class _Conditions:
 def _permission(conditions: _Conditions, federation: Federation, knowledge: Knowledge, items: list[_Item]) -> None:
     connection = federation.spec.connection_ref.name
     refused = [item.name for item in items if item.problem and _state(item.problem) is ItemState.DENIED]
+    asked = {outcome.name for outcome in knowledge.outcomes}
+    outlived = [item.name for item in items if item.denied_since and item.name in asked]
     unjudged = next((i.problem for i in items if i.problem and i.problem.reason is Reason.ISSUER_UNKNOWN), None)
     if knowledge.problem is not None and knowledge.problem.reason is Reason.NOT_PERMITTED:
         conditions.set(ConditionType.PERMITTED, ConditionStatus.FALSE, Reason.NOT_PERMITTED, knowledge.problem.message)
     elif refused:
         message = f"no rule of EntraConnection {connection} allows: {', '.join(sorted(refused))}"
+        conditions.set(ConditionType.PERMITTED, ConditionStatus.FALSE, Reason.NOT_PERMITTED, message)
+    elif outlived:
+        message = f"no rule of EntraConnection {connection} allows what still stands for: {', '.join(sorted(outlived))}"
         conditions.set(ConditionType.PERMITTED, ConditionStatus.FALSE, Reason.NOT_PERMITTED, message)
     elif unjudged is not None:
         conditions.set(ConditionType.PERMITTED, ConditionStatus.UNKNOWN, unjudged.reason, unjudged.message)

@@ -11,7 +11,7 @@ from entrafed.api.reasons import Reason
 from entrafed.api.rules import Rule
 from entrafed.domain.asks import Ask, Stance
 from entrafed.domain.connections import SignIn, sign_in_of
-from entrafed.domain.credentials import Pair, Parent, ParentKind
+from entrafed.domain.credentials import Pair, Parent, ParentKind, Trust
 from entrafed.domain.errors import AzureProblem, NotFound, Problem, ProblemKind
 from entrafed.domain.findings import Knowledge, Outcome
 from entrafed.domain.marks import owner_mark
@@ -23,7 +23,7 @@ from entrafed.engine.objects import Objects
 from entrafed.engine.outcomes import SUSPENDED, Case, Judge
 from entrafed.engine.ports import Clock, Kube
 from entrafed.engine.reads import Reads
-from entrafed.engine.recorded import denied_since, pinned_target, records_of, trusts_by_item, withdrawn
+from entrafed.engine.recorded import denied_since, may_stand, pinned_target, records_of, trusts_by_item, withdrawn
 from entrafed.engine.table import Table
 from entrafed.engine.timing import Timing
 from entrafed.engine.versions import Inputs
@@ -235,39 +235,47 @@ class Admitter:
             namespace=access.namespace,
             rules=rules,
             own_clients=self._own_clients(),
-            recorded=trusts_by_item(records_of(federation)),
+            recorded=self._written(federation),
             not_before=not_before,
         )
         outcomes = [await self._judge.outcome(item, case) for item in federation.spec.federated_credentials]
         return tuple(self._dated(federation, outcome) for outcome in outcomes)
 
+    def _written(self, federation: Federation) -> dict[str, tuple[Trust, ...]]:
+        """What was written, by item: as recorded, or as asked for last, which may not have come to the status yet."""
+        before = self._table.ask_of(federation.metadata.uid)
+        return trusts_by_item(records_of(federation), before.items if before is not None else ())
+
     def _dated(self, federation: Federation, outcome: Outcome) -> Outcome:
         """A refusal with the time of the first: what was allowed once is removed a while after that."""
-        if outcome.denied_since is None or outcome.problem is None:
+        if outcome.denied_since is None:
             return outcome
-        now, problem = self._clock.now(), outcome.problem
-        since = denied_since(federation, outcome, now)
-        if since + self._timing.revocation_delay <= now:
+        problem, since = outcome.problem, denied_since(federation, outcome, self._clock.now())
+        if problem is not None and problem.reason is Reason.NOT_PERMITTED and self._is_over(since):
             problem = replace(problem, reason=Reason.REVOKED)
         return replace(outcome, problem=problem, denied_since=since)
+
+    def _is_over(self, denied_since: float) -> bool:
+        """Whether what is denied goes."""
+        return denied_since + self._timing.revocation_delay <= self._clock.now()
 
     def _asking(
         self, federation: Federation, inputs: Inputs, access: _Access, target: ResolvedTarget, knowledge: Knowledge
     ) -> Admission:
         """The ask that the outcomes make."""
-        recorded = trusts_by_item(records_of(federation))
-        outcomes = knowledge.outcomes
+        recorded, outcomes = self._written(federation), knowledge.outcomes
         items = tuple((o.name, trust) for o in outcomes if o.problem is None for trust in o.trusts)
         wanted = frozenset(trust for _, trust in items)
         kept, revoked, due = set[Pair](), set[Pair](), list[float]()
         for outcome in outcomes:
             pairs = {trust.pair for trust in (*recorded.get(outcome.name, ()), *outcome.trusts)}
-            if outcome.denied_since is not None and outcome.problem and outcome.problem.reason is Reason.REVOKED:
-                revoked |= pairs
-            elif outcome.problem is not None:
+            if outcome.denied_since is not None and self._is_over(outcome.denied_since):
+                revoked |= outcome.denied
+                pairs -= outcome.denied
+            elif outcome.denied_since is not None:
+                due.append(outcome.denied_since + self._timing.revocation_delay - self._clock.now())
+            if outcome.problem is not None:
                 kept |= pairs
-                if outcome.denied_since is not None:
-                    due.append(outcome.denied_since + self._timing.revocation_delay - self._clock.now())
         pairs_wanted = {trust.pair for trust in wanted}
         ask = replace(
             self._ask(federation, access.sign_in, Stance.KEEP if federation.spec.suspend else Stance.RECONCILE),
@@ -300,10 +308,10 @@ class Admitter:
         )
 
     async def _leave(self, federation: Federation, inputs: Inputs) -> Admission:
-        """An object that is being deleted. Rules are not asked: to clean up what is ours is always allowed."""
+        """An object that is being deleted. To clean up is always allowed; rules are asked of what is to stay."""
         uid = federation.metadata.uid
         retain = federation.spec.deletion_policy is DeletionPolicy.RETAIN
-        revoked = withdrawn(federation) if retain else frozenset[Pair]()
+        revoked = await self._not_to_be_retained(federation) if retain else frozenset[Pair]()
         known = self._table.parent_of(uid) or _parent_of(pinned_target(federation))
         if (retain and not revoked) or (known is None and not self._table.is_from_before(uid)):
             return Admission(inputs, Knowledge(), finished=True)
@@ -313,6 +321,27 @@ class Admitter:
             return Admission(inputs, Knowledge(), finished=True)
         ask = self._ask(federation, sign_in, Stance.RETAIN if retain else Stance.LEAVE)
         return Admission(inputs, Knowledge(), parent=parent, ask=replace(ask, revoked=revoked))
+
+    async def _not_to_be_retained(self, federation: Federation) -> frozenset[Pair]:
+        """Pairs that do not outlive the object, whatever its deletionPolicy: no rule allows them at this moment.
+
+        Nobody is left to count a delay for. Where rules cannot be asked, what the status says was denied counts.
+        """
+        try:
+            access = self._access(federation)
+        except _Unresolved:
+            return withdrawn(federation)
+        pinned = pinned_target(federation)
+        rules = rules_allowing_target(access.rules, federation.spec.target, pinned)
+        if pinned is None and federation.spec.target.application is not None:
+            rules = access.rules  # they may know it by another id than the spec does, and it is not looked at any more
+        elif pinned is not None and pinned.client_id in self._own_clients():
+            rules = ()
+        outcomes = await self._outcomes(federation, access, rules, None)
+        denied = frozenset(pair for outcome in outcomes if may_stand(federation, outcome) for pair in outcome.denied)
+        allowed = {trust.pair for outcome in outcomes for trust in outcome.trusts} - denied
+        asked = {outcome.name for outcome in outcomes}
+        return denied | (withdrawn(federation, besides=asked) - allowed)
 
     async def _parent_of_leaver(self, federation: Federation, sign_in: SignIn) -> Parent | None:
         """The parent of an object whose status does not tell: what was written may not have been recorded."""

@@ -11,7 +11,7 @@ from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import Pair, Trust
 from entrafed.domain.errors import AzureProblem, KubeProblem, NotFound, Problem, ProblemKind
 from entrafed.domain.findings import Outcome
-from entrafed.domain.rules import Namespace, allows_credential
+from entrafed.domain.rules import Namespace, allows_credential, allows_pair
 from entrafed.domain.sources import Known, trusts_of
 from entrafed.engine.ports import Kube
 from entrafed.engine.reads import Reads
@@ -27,7 +27,7 @@ class Case:
     """What the items of one object are judged by.
 
     `rules` serve the namespace and allow the target. `own_clients` are the client ids that the operator signs in as.
-    `recorded` is what was last written for an item; it is judged by that alone where `not_before`, in monotonic
+    `recorded` is what was last written for an item; an identity is known by that alone where `not_before`, in monotonic
     seconds, is None: nothing may be read of Azure.
     """
 
@@ -66,17 +66,44 @@ class Judge:
 
     async def outcome(self, item: FederatedCredential, case: Case) -> Outcome:
         """One item: what it may ask for, or why nothing."""
-        trusts = recorded = case.recorded.get(item.name, ())
+        recorded = case.recorded.get(item.name, ())
+        problem = SUSPENDED if case.not_before is None else None
+        denied = frozenset[Pair]()
         try:
             _require_identity_rule(item, case)
-            if case.not_before is not None:
-                trusts = trusts_of(item, await self._known(item, case, case.not_before))
+            trusts = await self._trusts(item, case)
             await self._require_rule(item, trusts, case)
         except _Refused as refused:
-            return Outcome(item.name, refused.trusts, refused.problem, denied_since=0.0)
+            trusts, problem = refused.trusts or _of_identities(recorded, case), refused.problem
+            denied = frozenset(trust.pair for trust in trusts)
         except _Unknown as unknown:
             return Outcome(item.name, recorded, unknown.problem)
-        return Outcome(item.name, trusts, SUSPENDED if case.not_before is None else None)
+        denied |= await self._lapsed(recorded, trusts, case)
+        is_dated = bool(denied) or problem not in (None, SUSPENDED)
+        return Outcome(item.name, trusts, problem, denied, denied_since=0.0 if is_dated else None)
+
+    async def _trusts(self, item: FederatedCredential, case: Case) -> tuple[Trust, ...]:
+        if case.not_before is None and item.managed_identity is not None:
+            return _of_identities(case.recorded.get(item.name, ()), case)
+        return trusts_of(item, await self._known(item, case, case.not_before or 0.0))
+
+    async def _lapsed(self, recorded: tuple[Trust, ...], trusts: tuple[Trust, ...], case: Case) -> frozenset[Pair]:
+        """Pairs that were written for an item, that it does not stand for any more, and that no rule allows any more.
+
+        They stay while their successor cannot be made, but not for ever. What may come of a managed identity is not
+        known any more by what the rules know it by: it is spared as long as they allow any.
+        """
+        former = {trust.pair for trust in recorded} - {trust.pair for trust in trusts}
+        if any(match.managed_identities for rule in case.rules for match in rule.federated_credentials):
+            former -= {trust.pair for trust in _of_identities(recorded, case)}
+        denied = {pair for pair in former if not allows_pair(case.rules, pair, case.namespace, ())}
+        if not denied:
+            return frozenset()
+        try:
+            issuers = await self._issuers_in_rules(case)
+        except _Unknown:
+            return frozenset()
+        return frozenset(pair for pair in denied if not allows_pair(case.rules, pair, case.namespace, issuers))
 
     async def _known(self, item: FederatedCredential, case: Case, not_before: float) -> Known:
         return Known(
@@ -119,10 +146,14 @@ class Judge:
         """Raise unless rules allow all of the item. The cluster's issuer is asked for only where it can decide."""
         if item.managed_identity is not None or all(self._allows(item, trust.pair, case, ()) for trust in trusts):
             return
-        by_cluster = any(match.issuer == OWN_CLUSTER for rule in case.rules for match in rule.federated_credentials)
-        issuers = (await self._cluster_issuer(),) if by_cluster else ()
+        issuers = await self._issuers_in_rules(case)
         if not all(self._allows(item, trust.pair, case, issuers) for trust in trusts):
             raise _Refused(_not_allowed(case), trusts)
+
+    async def _issuers_in_rules(self, case: Case) -> tuple[str, ...]:
+        """What the word `cluster` in the rules stands for. It is not asked for where it decides nothing."""
+        by_cluster = any(match.issuer == OWN_CLUSTER for rule in case.rules for match in rule.federated_credentials)
+        return (await self._cluster_issuer(),) if by_cluster else ()
 
     def _allows(self, item: FederatedCredential, pair: Pair, case: Case, issuers: Collection[str]) -> bool:
         return allows_credential(case.rules, item, pair, case.namespace, issuers)
@@ -131,7 +162,13 @@ class Judge:
 def _require_identity_rule(item: FederatedCredential, case: Case) -> None:
     """Raise for an identity that no rule allows, before anything about it is read."""
     if item.managed_identity is not None and not allows_credential(case.rules, item, None, case.namespace, ()):
-        raise _Refused(_not_allowed(case), case.recorded.get(item.name, ()))
+        raise _Refused(_not_allowed(case))
+
+
+def _of_identities(recorded: tuple[Trust, ...], case: Case) -> tuple[Trust, ...]:
+    """What was written for a managed identity, as far as its issuer tells."""
+    issuer = CLOUDS[case.sign_in.cloud].entra_issuer(case.sign_in.tenant_id)
+    return tuple(trust for trust in recorded if trust.pair.issuer == issuer)
 
 
 def _not_allowed(case: Case) -> str:

@@ -1,6 +1,6 @@
 """What the status of an object records: the operator's own memory, in a place where a hand may have written too."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -50,10 +50,16 @@ def records_of(federation: Federation) -> tuple[Record, ...]:
     )
 
 
-def withdrawn(federation: Federation) -> frozenset[Pair]:
-    """Pairs that no rule allows any more: those do not outlive the object, whatever its deletionPolicy."""
-    denied = {item.name for item in federation.status.federated_credentials if item.denied_since}
+def withdrawn(federation: Federation, besides: Collection[str] = ()) -> frozenset[Pair]:
+    """Pairs of which the status says that no rule allows them any more, those of some items left out."""
+    denied = {item.name for item in federation.status.federated_credentials if item.denied_since} - set(besides)
     return frozenset(record.trust.pair for record in records_of(federation) if record.item in denied)
+
+
+def may_stand(federation: Federation, outcome: Outcome) -> bool:
+    """Whether something may stand for an item: unless the status says that it was denied, and that nothing does."""
+    row = next((one for one in federation.status.federated_credentials if one.name == outcome.name), None)
+    return row is None or row.denied_since is None or bool(row.credentials)
 
 
 def denied_since(federation: Federation, outcome: Outcome, now: float) -> float:
@@ -69,9 +75,10 @@ def denied_since(federation: Federation, outcome: Outcome, now: float) -> float:
     return min([now, *recorded])
 
 
-def trusts_by_item(records: Iterable[Record]) -> dict[str, tuple[Trust, ...]]:
-    """What was written, by the item that it was written for."""
+def trusts_by_item(records: Iterable[Record], asked: Iterable[tuple[str, Trust]] = ()) -> dict[str, tuple[Trust, ...]]:
+    """What was written, or asked for, by the item that it was meant for; each trust once."""
     by_item: dict[str, tuple[Trust, ...]] = {}
-    for record in records:
-        by_item[record.item] = (*by_item.get(record.item, ()), record.trust)
+    for item, trust in (*((record.item, record.trust) for record in records), *asked):
+        known = by_item.get(item, ())
+        by_item[item] = known if trust in known else (*known, trust)
     return by_item

@@ -209,10 +209,12 @@ class Settler:
         asks = self._table.asks_of(parent)
         known = {c.name.lower() for c in lane.view()} | {n.lower() for n in (*lane.deleted, *run.failed)}
         for ask in asks:
-            if ask.stance is not Stance.LEAVE or ask.sign_in in unseen:
+            if not ask.is_leaving or ask.sign_in in unseen:
                 continue
             for record in ask.records:
                 pair, mark = record.trust.pair, read_mark(record.name)
+                if ask.stance is Stance.RETAIN and pair not in ask.revoked:
+                    continue
                 is_ours = mark is not None and mark.cluster in self._clusters and is_marked_for(record.name, pair)
                 is_held = any(other.holds(record.name, pair) for other in asks)
                 if is_ours and not is_held and record.name.lower() not in known:
@@ -306,8 +308,6 @@ class Settler:
     def _farewell(self, ask: Ask, asks: list[Ask], lane: Lane, finding: Finding) -> tuple[Finding, float]:
         """Whether an object that leaves may go: nothing of it shows, and nothing of it can still appear."""
         now = self._clock.monotonic()
-        if ask.stance is Stance.RETAIN:
-            return replace(finding, clean=True), self._timing.resync
         handed_over = all(_is_recorded_elsewhere(name, ask, asks) for name in _handed_over(ask, asks, lane))
         confirmed = all(lane.is_confirmed(name) for name in lane.deleted)
         if not self._table.is_complete or not handed_over or not confirmed:

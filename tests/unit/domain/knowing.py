@@ -122,10 +122,12 @@ federations = st.builds(
 
 @st.composite
 def outcomes(draw: st.DrawFn, name: str) -> Outcome:
-    """What an item came to: permitted, unknown or denied."""
+    """What an item came to: permitted, unknown or denied, itself or what was made for it before."""
     asked = tuple(draw(st.lists(trusts, max_size=2, unique=True)))
     problem = draw(maybe_problems) if asked else draw(problems)
-    return Outcome(name, asked, problem, draw(st.none() | st.just(1000.0)) if problem else None)
+    denied = draw(st.frozensets(st.builds(lambda one: one.pair, trusts), max_size=2))
+    since = 1000.0 if denied or (problem and draw(st.booleans())) else None
+    return Outcome(name, asked, problem, denied, since)
 
 
 @st.composite

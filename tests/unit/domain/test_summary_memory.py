@@ -99,6 +99,26 @@ def test_what_was_written_stays_known_while_its_drift_is_only_reported(
     assert rows(status)[item].credentials == (shown(A),)
 
 
+def test_what_no_rule_allows_any_more_is_told_and_dated_only_while_it_stands() -> None:
+    one = federation(oidc("a", "job-b"), status=recorded(row("a", shown(A), denied_since=CREATED)))
+    outcome = Outcome("a", (B,), denied=frozenset({A.pair}), denied_since=CREATED_AT)
+    refused = Standing(None, Origin.OPERATOR, problem(ProblemKind.TERMINAL, Reason.VALUE_REFUSED))
+    for finding in (None, looked({B: refused}, Left(observed(A), None))):
+        status = summarise(one, knowing(finding, outcome), LATER)
+        assert rows(status)["a"].denied_since == CREATED
+        permitted = of(ConditionType.PERMITTED, status)
+        assert permitted is not None
+        assert (permitted.status, permitted.message) == (
+            ConditionStatus.FALSE,
+            "no rule of EntraConnection default allows what still stands for: a",
+        )
+    status = summarise(one, knowing(looked({B: refused}), outcome), LATER)
+    assert rows(status)["a"].denied_since is None
+    permitted = of(ConditionType.PERMITTED, status)
+    assert permitted is not None
+    assert permitted.status is ConditionStatus.TRUE
+
+
 def test_a_denied_item_keeps_its_date_when_it_is_renamed_and_left_behind() -> None:
     """Else renaming would begin the delay anew, and what is denied would never be removed."""
     denied = Outcome("new", (A,), problem(ProblemKind.FORBIDDEN, Reason.NOT_PERMITTED), denied_since=CREATED_AT)

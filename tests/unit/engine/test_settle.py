@@ -66,6 +66,19 @@ async def test_a_true_record_that_a_list_lacks_is_deleted_all_the_same() -> None
     assert world.held() == {}
 
 
+async def test_of_one_who_retains_what_is_denied_goes_even_when_a_list_lacks_it_and_the_rest_stays() -> None:
+    denied, allowed = named("web", A), named("web", B)
+    world = Settling((standing(denied, A), standing(allowed, B)))
+    world.azure.lists = [()]
+    both = (record(denied, A), record(allowed, B, "other"))
+    retaining = replace(asking("web", stance=Stance.RETAIN, records=both), revoked=frozenset({A.pair}))
+    await world.settle(retaining, seconds=TIMING.quiet * 2)
+    assert list(world.held()) == [allowed]
+    finding = world.table.finding_of("web")
+    assert finding is not None
+    assert finding.clean
+
+
 async def test_what_a_lost_cluster_wrote_is_cleaned_up_by_the_one_that_replaces_it() -> None:
     name = named("web", A, FORMER)
     world = Settling((standing(name, A),))

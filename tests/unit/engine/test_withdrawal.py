@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Stance
-from entrafed.domain.findings import Finding, Knowledge
+from entrafed.domain.findings import Finding, Knowledge, Left
 from entrafed.domain.summary import summarise
 from entrafed.domain.times import to_text
 from entrafed.engine.recorded import records_of
@@ -19,6 +19,7 @@ from unit.domain.federations import (
     CREATED_AT,
     EVERYTHING,
     ISSUER,
+    TENANT,
     Manifest,
     federation,
     oidc,
@@ -35,6 +36,7 @@ from unit.engine.admitting import (
     row,
     status,
 )
+from unit.engine.settling import standing
 
 
 def reported(one: Federation, knowledge: Knowledge, at: float, **change: Any) -> Federation:
@@ -107,6 +109,66 @@ async def test_a_date_that_a_hand_wrote_neither_stops_the_operator_nor_defers_a_
     assert outcome(admission, "a").denied_since == pytest.approx(world.clock.now(), abs=2)
     assert admission.due == pytest.approx(TIMING.revocation_delay)
     summarise(one, admission.knowledge, world.clock.now())
+
+
+# What an item was before
+
+
+def allowing(*names: str, **rule: Any) -> Manifest:
+    subjects = [f"job-{name}" for name in names]
+    return {**EVERYTHING, "federatedCredentials": [{"issuer": ISSUER, "subjects": subjects, **rule}]}
+
+
+@pytest.mark.parametrize("suspended", [True, False])
+async def test_each_pair_that_was_written_for_an_item_is_judged_for_itself(suspended: bool) -> None:
+    world = Admitting()
+    world.connect(allowing("new"))
+    both = status(row("a", record("x", "old"), record("y", "new")))
+    one = federation(oidc("a", "job-new"), suspend=suspended, status=both)
+    first = await world.admit(one)
+    assert reason(first, "a") is (Reason.SUSPENDED if suspended else None)
+    assert first.due == pytest.approx(TIMING.revocation_delay)
+    assert first.ask is not None
+    assert first.ask.revoked == frozenset()
+    assert first.ask.kept == ({job("old").pair, job("new").pair} if suspended else frozenset())
+    finding = Finding(left=(Left(standing("x", job("old")), None), Left(standing("y", job("new")), None)))
+    one = reported(one, replace(first.knowledge, finding=finding), world.clock.now())
+    assert one.status.federated_credentials[0].denied_since is not None
+    world.clock.seconds += TIMING.revocation_delay
+    last = await world.admit(one)
+    assert last.ask is not None
+    assert last.ask.revoked == {job("old").pair}
+    assert last.ask.kept == ({job("new").pair} if suspended else frozenset())
+
+
+async def test_what_an_item_was_before_and_a_rule_still_allows_is_not_revoked_with_what_it_is_now() -> None:
+    world = Admitting()
+    world.connect(allowing("old"))
+    one = federation(oidc("a", "job-new"), status=status(row("a", record("x", "old"), deniedSince=CREATED)))
+    admission = await world.admit(one)
+    assert reason(admission, "a") is Reason.REVOKED
+    assert admission.ask is not None
+    assert admission.ask.kept == {job("old").pair}
+    assert admission.ask.revoked == {job("new").pair}
+
+
+async def test_what_was_an_identity_is_spared_as_long_as_the_rules_allow_any() -> None:
+    former = {**record("x"), "issuer": f"https://login.microsoftonline.com/{TENANT}/v2.0", "subject": "principal"}
+    one = federation(oidc("a"), status=status(row("a", former)))
+    world = Admitting()
+    assert outcome(await world.admit(one), "a").denied == frozenset()
+    world.connect(allowing("a"))
+    assert {pair.subject for pair in outcome(await world.admit(one), "a").denied} == {"principal"}
+
+
+async def test_an_issuer_that_cannot_be_read_denies_nothing_of_what_an_item_was_before() -> None:
+    world = Admitting()
+    cluster = {"issuer": "cluster", "subjects": ["**"]}
+    world.connect({**EVERYTHING, "federatedCredentials": [cluster, {"issuer": ISSUER, "subjects": ["job-new"]}]})
+    one = federation(oidc("a", "job-new"), status=status(row("a", record("x", "old"))))
+    assert outcome(await world.admit(one), "a").denied == {job("old").pair}
+    world.kube.issuer = None
+    assert outcome(await world.admit(one), "a").denied == frozenset()
 
 
 async def test_a_pair_that_another_item_may_have_is_not_revoked() -> None:
