@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from engine_world import APPLICATION, CLUSTER, IDENTITY, NAMESPACE, EngineWorld, federation, oidc
-from entrafed.api.status import ItemState, Origin
+from entrafed.api.states import ItemState, Origin
 from entrafed.azure import BudgetSettings
 from entrafed.domain.credentials import Pair
 from entrafed.domain.events import RegardingKind

@@ -5,7 +5,7 @@ import copy
 
 from engine_world import EVERYTHING, IDENTITY, NAMESPACE, EngineWorld, Manifest, account, federation, oidc
 from entrafed.api.conditions import ConditionStatus, ConditionType
-from entrafed.api.status import ItemState
+from entrafed.api.states import ItemState
 from entrafed_lab.azure.seed import BILLING_APP, HOME_TENANT, OPERATOR_APP, WEB_IDENTITY
 from lab_fixtures import CLUSTER_ISSUER
 

@@ -4,7 +4,7 @@ import asyncio
 
 from engine_world import APPLICATION, IDENTITY, NAMESPACE, EngineWorld, account, federation, oidc
 from entrafed.api.conditions import ConditionType
-from entrafed.api.status import ItemState, Origin
+from entrafed.api.states import ItemState, Origin
 from entrafed_lab.azure.seed import API_IDENTITY, HOME_TENANT, READER_APP, READER_OBJECT, WEB_IDENTITY
 from lab_fixtures import CLUSTER_ISSUER
 

@@ -12,13 +12,12 @@ from entrafed.api.conditions import MAX_MESSAGE, Condition, ConditionStatus, Con
 from entrafed.api.connection import ConnectionStatus, dump_connection_status, parse_connection
 from entrafed.api.federation import parse_federation
 from entrafed.api.reasons import Reason
+from entrafed.api.states import ItemState, Origin
 from entrafed.api.status import (
     MAX_ITEMS,
     CredentialItemStatus,
     CredentialStatus,
     FederationStatus,
-    ItemState,
-    Origin,
     Summary,
     TargetStatus,
     dump_status,

@@ -1,13 +1,13 @@
 """`ManagedIdentityFederation`: what a user asks for, as values. The docstrings are what `kubectl explain` shows."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from entrafed.api.formats import NO_BLANKS_AROUND, Audience, DnsLabel, DnsSubdomain, Guid
+from entrafed.api.choices import ConnectionRef, DeletionPolicy, DriftPolicy
+from entrafed.api.formats import NO_BLANKS_AROUND, Audience, DnsLabel, Guid
 from entrafed.api.metadata import Metadata
 from entrafed.api.pairs import DIFFERENT_PAIRS
 from entrafed.api.parsing import parse
@@ -21,28 +21,6 @@ MAX_CREDENTIALS = 20
 
 Source: https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations
 """
-
-
-class DeletionPolicy(StrEnum):
-    """What deleting the object does to what it made."""
-
-    DELETE = "Delete"
-    RETAIN = "Retain"
-
-
-class DriftPolicy(StrEnum):
-    """What is done when somebody else changed a credential of ours."""
-
-    REPAIR = "Repair"
-    REPORT = "Report"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
-class ConnectionRef:
-    """An EntraConnection, by name."""
-
-    name: DnsSubdomain
-    """Name of the EntraConnection, like `default`. It decides the tenant, and whose rules apply."""
 
 
 @dataclass(

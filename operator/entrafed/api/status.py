@@ -1,6 +1,5 @@
 """The status of a `ManagedIdentityFederation`: what is true in Azure, as the operator last saw it."""
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
@@ -11,46 +10,10 @@ from entrafed.api.dumping import dump
 from entrafed.api.formats import MAX_EXPRESSION, MAX_VALUE
 from entrafed.api.metadata import MAX_ANNOTATION
 from entrafed.api.schema import TIME, camel_case, list_keyed_by
+from entrafed.api.states import ItemState, Origin
 
 MAX_ITEMS = 64
 """Items of a status: those of the spec, and those that left it while something of theirs still stands in Azure."""
-
-
-class ItemState(StrEnum):
-    """How an item of the spec stands."""
-
-    PENDING = "Pending"
-    """Work is under way, or waits for something that is expected to come."""
-    SYNCED = "Synced"
-    """Azure holds exactly what the item asks for."""
-    CONFLICT = "Conflict"
-    """Somebody else holds what the item asks for, with other content."""
-    DENIED = "Denied"
-    """No rule of the connection allows it."""
-    DRIFTED = "Drifted"
-    """Somebody else changed it, and `driftPolicy` is Report."""
-    FAILED = "Failed"
-    """A person must act: edit the spec, or grant a right."""
-
-    @classmethod
-    def _missing_(cls, value: object) -> "ItemState | None":
-        """A state that a newer operator wrote is not known here yet: look again."""
-        return cls.PENDING if isinstance(value, str) else None
-
-
-class Origin(StrEnum):
-    """Who made a thing in Azure."""
-
-    OPERATOR = "Operator"
-    """Made by the operator, and removed by it."""
-    PRE_EXISTING = "PreExisting"
-    """Found there, equal to what is asked for: never changed, never removed."""
-
-    @classmethod
-    def _missing_(cls, value: object) -> "Origin | None":
-        """An origin that a newer operator wrote is not known here yet: to leave it alone is safe."""
-        return cls.PRE_EXISTING if isinstance(value, str) else None
-
 
 Id = Annotated[str, Field(max_length=64)]
 Value = Annotated[str, Field(max_length=MAX_VALUE)]

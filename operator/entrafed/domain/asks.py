@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from entrafed.api.federation import DriftPolicy
+from entrafed.api.choices import DriftPolicy
 from entrafed.api.status import CredentialStatus
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import Pair, Trust

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from entrafed.api.status import Origin
+from entrafed.api.states import Origin
 from entrafed.domain.credentials import ObservedCredential, Pair, Trust
 from entrafed.domain.errors import Problem
 from entrafed.domain.targets import ResolvedTarget

@@ -6,7 +6,7 @@ Credentials are a set of pairs: renaming an item or swapping two writes nothing.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from entrafed.api.federation import DriftPolicy
+from entrafed.api.choices import DriftPolicy
 from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Ask, Stance
 from entrafed.domain.credentials import LIMIT, NewCredential, ObservedCredential, Pair, Trust

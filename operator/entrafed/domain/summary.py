@@ -6,16 +6,16 @@ What was recorded stays recorded until Azure was seen without it: a status is al
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from entrafed.api.choices import DeletionPolicy
 from entrafed.api.conditions import Condition, ConditionStatus, ConditionType
-from entrafed.api.federation import DeletionPolicy, Federation, Target
+from entrafed.api.federation import Federation, Target
 from entrafed.api.reasons import Reason
+from entrafed.api.states import ItemState, Origin
 from entrafed.api.status import (
     MAX_ITEMS,
     CredentialItemStatus,
     CredentialStatus,
     FederationStatus,
-    ItemState,
-    Origin,
     Summary,
     TargetStatus,
 )

@@ -6,7 +6,8 @@ never removes.
 
 from dataclasses import dataclass, replace
 
-from entrafed.api.federation import DeletionPolicy, Federation
+from entrafed.api.choices import DeletionPolicy
+from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
 from entrafed.api.rules import Rule
 from entrafed.domain.asks import Ask, Stance

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from entrafed.api.federation import Federation
 from entrafed.api.formats import Guid, ManagedIdentityId
-from entrafed.api.status import Origin
+from entrafed.api.states import Origin
 from entrafed.domain.asks import Record, recorded_pair, recorded_trust
 from entrafed.domain.credentials import Pair, Parent, ParentKind, Trust, resource_key
 from entrafed.domain.findings import Outcome

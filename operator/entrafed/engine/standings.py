@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from entrafed.api.reasons import Reason
-from entrafed.api.status import Origin
+from entrafed.api.states import Origin
 from entrafed.domain.asks import Ask, Stance
 from entrafed.domain.credentials import LIMIT, ObservedCredential, Trust
 from entrafed.domain.drift import difference

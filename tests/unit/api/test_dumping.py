@@ -3,15 +3,8 @@
 from entrafed.api.conditions import MAX_MESSAGE, Condition, ConditionStatus, ConditionType
 from entrafed.api.connection import ConnectionStatus, dump_connection_status
 from entrafed.api.reasons import Reason
-from entrafed.api.status import (
-    CredentialItemStatus,
-    CredentialStatus,
-    FederationStatus,
-    ItemState,
-    Origin,
-    Summary,
-    dump_status,
-)
+from entrafed.api.states import ItemState, Origin
+from entrafed.api.status import CredentialItemStatus, CredentialStatus, FederationStatus, Summary, dump_status
 
 
 def condition(kind: ConditionType, message: str = "done") -> Condition:

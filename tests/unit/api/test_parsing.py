@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from entrafed.api.choices import DeletionPolicy, DriftPolicy
 from entrafed.api.connection import parse_connection
-from entrafed.api.federation import DeletionPolicy, DriftPolicy, parse_federation
+from entrafed.api.federation import parse_federation
 from entrafed.api.parsing import InvalidObject
-from entrafed.api.status import ItemState, Origin
+from entrafed.api.states import ItemState, Origin
 from manifests import Manifest, connection, federation, from_github, from_oidc, rule, without
 
 METADATA = {"uid": "u", "generation": 3, "resourceVersion": "7", "creationTimestamp": "2026-01-31T12:00:00Z"}

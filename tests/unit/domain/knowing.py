@@ -7,14 +7,8 @@ from hypothesis import strategies as st
 from entrafed.api.conditions import Condition, ConditionStatus, ConditionType
 from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
-from entrafed.api.status import (
-    CredentialItemStatus,
-    CredentialStatus,
-    FederationStatus,
-    ItemState,
-    Origin,
-    TargetStatus,
-)
+from entrafed.api.states import ItemState, Origin
+from entrafed.api.status import CredentialItemStatus, CredentialStatus, FederationStatus, TargetStatus
 from entrafed.domain.credentials import NewCredential, ObservedCredential, Pair, Parent, ParentKind, Trust
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import Finding, Knowledge, Left, Outcome, Standing

@@ -4,13 +4,8 @@ from hypothesis import settings
 
 from entrafed.api.conditions import Condition, ConditionType
 from entrafed.api.reasons import Reason
-from entrafed.api.status import (
-    CredentialItemStatus,
-    CredentialStatus,
-    FederationStatus,
-    ItemState,
-    Origin,
-)
+from entrafed.api.states import ItemState, Origin
+from entrafed.api.status import CredentialItemStatus, CredentialStatus, FederationStatus
 from entrafed.domain.credentials import Pair, Trust
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import Finding, Knowledge, Left, Outcome, Standing

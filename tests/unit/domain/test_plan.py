@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from entrafed.api.choices import DriftPolicy
 from entrafed.api.connection import CloudName
-from entrafed.api.federation import DriftPolicy
 from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Ask, Record, Stance
 from entrafed.domain.connections import SignIn

@@ -8,7 +8,7 @@ from hypothesis import given
 from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
-from entrafed.api.status import ItemState, Origin
+from entrafed.api.states import ItemState, Origin
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import Knowledge, Left, Outcome, Standing
 from entrafed.domain.summary import summarise

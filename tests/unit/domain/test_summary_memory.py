@@ -8,10 +8,7 @@ from hypothesis import given
 from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
-from entrafed.api.status import (
-    ItemState,
-    Origin,
-)
+from entrafed.api.states import ItemState, Origin
 from entrafed.domain.credentials import ObservedCredential
 from entrafed.domain.errors import ProblemKind
 from entrafed.domain.findings import Finding, Knowledge, Left, Outcome, Standing

@@ -10,13 +10,8 @@ from entrafed.api.conditions import MAX_MESSAGE, ConditionStatus, ConditionType
 from entrafed.api.federation import Federation, parse_federation
 from entrafed.api.formats import MAX_VALUE
 from entrafed.api.reasons import Reason
-from entrafed.api.status import (
-    MAX_ITEMS,
-    FederationStatus,
-    Origin,
-    TargetStatus,
-    dump_status,
-)
+from entrafed.api.states import Origin
+from entrafed.api.status import MAX_ITEMS, FederationStatus, TargetStatus, dump_status
 from entrafed.domain.credentials import LIMIT, Pair, Trust
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import Finding, Knowledge, Left, Outcome, Standing

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from entrafed.api.federation import DriftPolicy
+from entrafed.api.choices import DriftPolicy
 from entrafed.domain.asks import Ask, Record, Stance
 from entrafed.domain.credentials import ObservedCredential, Pair, Parent, ParentKind, Trust
 from entrafed.domain.events import RegardingKind

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entrafed.api.federation import DriftPolicy
+from entrafed.api.choices import DriftPolicy
 from entrafed.api.reasons import Reason
-from entrafed.api.status import Origin, dump_status
+from entrafed.api.states import Origin
+from entrafed.api.status import dump_status
 from entrafed.domain.asks import Ask, Stance
 from entrafed.domain.credentials import LIMIT, NewCredential, ObservedCredential, ParentKind, Trust
 from entrafed.domain.errors import Problem, ProblemKind

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from entrafed.api.federation import DriftPolicy
+from entrafed.api.choices import DriftPolicy
 from entrafed.domain.asks import Ask, Record, Stance
 from entrafed.domain.credentials import Pair, Parent, ParentKind, Trust
 from entrafed.domain.findings import Finding
