@@ -28,13 +28,18 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How one ask stands at its parent. With a `problem` the parent could not be looked at; the rest says nothing."""
+    """How one ask stands at its parent. With a `problem` the parent could not be looked at; the rest says nothing.
+
+    For an ask that only keeps the parent is not looked at: it has `amended` alone, in which what is recorded is out of
+    date, by the credential's name. None: there is no such credential any more.
+    """
 
     problem: Problem | None = None
     standings: Mapping[Trust, Standing] = field(default_factory=dict)
     left: tuple[Left, ...] = ()
     clean: bool = False
     """For an ask that leaves: nothing of its own stands any more, beyond doubt."""
+    amended: Mapping[str, ObservedCredential | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

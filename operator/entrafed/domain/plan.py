@@ -223,16 +223,21 @@ def _describe(ask: Ask) -> str:
 
 
 def _may_go(name: str, there: tuple[ObservedCredential, ...], asking: list[Ask]) -> bool:
-    """Whether those who had this credential let it go; of several that leave, the last decides."""
+    """Whether those who had this credential let it go; of several that leave, the last decides.
+
+    One who is suspended, and does not hold it, neither removes it nor keeps others from it; of whom nothing is known
+    but a status, anything may be wanted.
+    """
     credential = next(c for c in there if c.name == name)
     mark = read_mark(name)
     had = [a for a in asking if (mark and mark.owner == a.owner) or name in {r.name for r in a.records}]
     if any(credential.pair in a.revoked for a in had):
         return True
-    if any(a.stance is Stance.KEEP for a in had):
+    acting = [a for a in had if a.stance is not Stance.KEEP]
+    if not acting or any(a.sign_in is None for a in had):
         return False
-    leaving = [a for a in had if a.is_leaving]
-    return not leaving or len(leaving) < len(had) or leaving[-1].stance is Stance.LEAVE
+    leaving = [a for a in acting if a.is_leaving]
+    return not leaving or len(leaving) < len(acting) or leaving[-1].stance is Stance.LEAVE
 
 
 def _make_before_break(draft: _Draft, deletes: list[Delete], stuck: frozenset[Trust], *, room: int) -> list[Step]:

@@ -85,7 +85,7 @@ def summarise(federation: Federation, knowledge: Knowledge, now: float) -> Feder
 
 def _items(federation: Federation, knowledge: Knowledge) -> list[_Item]:
     """Those of the spec, then those that left it, as far as a status has room: more were never made by us."""
-    recorded = {item.name: item for item in federation.status.federated_credentials}
+    recorded = _recorded(federation, knowledge)
     left = _left_by_item(knowledge.finding, recorded)
     leaving = federation.metadata.deletion_timestamp is not None
     rows = [
@@ -95,15 +95,35 @@ def _items(federation: Federation, knowledge: Knowledge) -> list[_Item]:
     if _looked(knowledge):
         rows += [_removed(name, remains, recorded.get(name)) for name, remains in left.items()]
     else:
-        rows += _unknown(recorded.values(), frozenset(row.name for row in rows))
+        rows += _unknown(recorded.values(), frozenset(row.name for row in rows), knowledge.problem or BEING_REMOVED)
     return rows[:MAX_ITEMS]
 
 
 def _looked(knowledge: Knowledge) -> bool:
-    return knowledge.finding is not None and knowledge.finding.problem is None
+    finding = knowledge.finding
+    return finding is not None and finding.problem is None and finding.amended is None
 
 
-def _left_by_item(finding: Finding | None, recorded: Mapping[str, CredentialItemStatus]) -> dict[str, tuple[Left, ...]]:
+def _recorded(federation: Federation, knowledge: Knowledge) -> dict[str, _Item]:
+    """What is recorded, by item, with what has come of it since; under its own name what no item is known for."""
+    before = federation.status.federated_credentials
+    amended = (knowledge.finding and knowledge.finding.amended) or {}
+    items = {
+        item.name: _Item(
+            item.name, tuple(c for c in item.credentials if c.credential_name not in amended), None, item.denied_since
+        )
+        for item in before
+    }
+    for name, credential in sorted(amended.items()):
+        if credential is not None:
+            pair = credential.pair
+            place = next((i.name for i in before for c in i.credentials if recorded_pair(c) == pair), name)
+            item = items.setdefault(place, _Item(place, (), None))
+            items[place] = replace(item, credentials=(*item.credentials, _credential(credential, Origin.OPERATOR)))
+    return items
+
+
+def _left_by_item(finding: Finding | None, recorded: Mapping[str, _Item]) -> dict[str, tuple[Left, ...]]:
     """What stands without being asked for, under the item that it was recorded for; else under its own name."""
     items = {c.credential_name: name for name, item in recorded.items() for c in item.credentials}
     by_item: dict[str, tuple[Left, ...]] = {}
@@ -113,9 +133,7 @@ def _left_by_item(finding: Finding | None, recorded: Mapping[str, CredentialItem
     return by_item
 
 
-def _asked(
-    outcome: Outcome, knowledge: Knowledge, recorded: Mapping[str, CredentialItemStatus], left: tuple[Left, ...]
-) -> _Item:
+def _asked(outcome: Outcome, knowledge: Knowledge, recorded: Mapping[str, _Item], left: tuple[Left, ...]) -> _Item:
     """A row for an item of the spec."""
     before = recorded[outcome.name].credentials if outcome.name in recorded else ()
     remains = tuple(_credential(one.credential, Origin.OPERATOR) for one in left)
@@ -145,33 +163,31 @@ def _denied_since(outcome: Outcome, stands: Iterable[CredentialStatus]) -> str |
     return to_text(outcome.denied_since) if is_denied or still_stands else None
 
 
-def _standing(
-    trust: Trust, standing: Standing, recorded: Iterable[CredentialItemStatus]
-) -> tuple[CredentialStatus, ...]:
+def _standing(trust: Trust, standing: Standing, recorded: Iterable[_Item]) -> tuple[CredentialStatus, ...]:
     """What to record of a wanted trust. Drift forgotten would count as never written, and be made."""
     if standing.problem is not None and standing.problem.reason is Reason.DRIFTED:
         return _written(trust, recorded)
     return (_credential(standing.credential, standing.origin),) if standing.credential else ()
 
 
-def _written(trust: Trust, recorded: Iterable[CredentialItemStatus]) -> tuple[CredentialStatus, ...]:
+def _written(trust: Trust, recorded: Iterable[_Item]) -> tuple[CredentialStatus, ...]:
     """What we wrote for a trust, for whichever item."""
     return tuple(
         c for item in recorded for c in item.credentials if c.origin is Origin.OPERATOR and recorded_trust(c) == trust
     )
 
 
-def _removed(name: str, left: tuple[Left, ...], recorded: CredentialItemStatus | None) -> _Item:
+def _removed(name: str, left: tuple[Left, ...], recorded: _Item | None) -> _Item:
     """A row for what the spec does not have any more. Since when it was denied stays known: it may be renamed only."""
     problem = next((one.problem for one in left if one.problem), BEING_REMOVED)
     credentials = tuple(_credential(one.credential, Origin.OPERATOR) for one in left)
     return _Item(name, credentials, problem, recorded.denied_since if recorded else None)
 
 
-def _unknown(recorded: Iterable[CredentialItemStatus], shown: frozenset[str]) -> list[_Item]:
+def _unknown(recorded: Iterable[_Item], shown: frozenset[str], problem: Problem) -> list[_Item]:
     """Rows for recorded items that the spec does not have any more, while nobody has looked whether they are gone."""
     return [
-        _Item(item.name, ours, BEING_REMOVED, item.denied_since)
+        _Item(item.name, ours, problem, item.denied_since)
         for item in recorded
         if item.name not in shown and (ours := tuple(c for c in item.credentials if c.origin is Origin.OPERATOR))
     ]

@@ -127,6 +127,10 @@ class Lane:
         """What stands under a name, as far as is known."""
         return next((credential for credential in self.view() if credential.name == name), None)
 
+    def own_writes(self) -> dict[str, ObservedCredential | None]:
+        """What this process wrote or, None, removed lately, by name: a list may lack it yet."""
+        return {name: recent.credential for name, recent in self._recent.items()}
+
     def is_confirmed(self, name: str) -> bool:
         """Whether enough lists agreed with the last write of this name."""
         return name not in self._recent or self._recent[name].confirmed

@@ -19,6 +19,7 @@ from entrafed.domain.marks import is_marked_for, read_mark
 from entrafed.domain.plan import Create, Delete, Plan, Step, Update, plan
 from entrafed.domain.summary import IN_PROGRESS
 from entrafed.engine.absence import MISSED, Absences
+from entrafed.engine.handover import amendments_of, is_handed_over
 from entrafed.engine.lane import NEVER, Lane
 from entrafed.engine.orphans import Orphans
 from entrafed.engine.ports import Azure, Clock
@@ -95,6 +96,7 @@ class Settler:
             return None
         lane = self._lane(parent)
         self._start_resync(parent, lane)
+        self._amend(parent, lane)
         acting = _acting(self._table.asks_of(parent))
         if not acting:
             return self._until_resync(lane)
@@ -301,6 +303,15 @@ class Settler:
             self._backoff.succeeded(parent)
         return min(waits)
 
+    def _amend(self, parent: Parent, lane: Lane) -> None:
+        """Have those who only keep record what is known by now of what they keep: their records are all they have."""
+        asks = self._table.asks_of(parent)
+        for ask in asks:
+            if ask.stance is Stance.KEEP and not ask.revoked:
+                amended = amendments_of(ask, asks, lane, self._clusters)
+                if amended or self._table.finding_of(ask.uid) is not None:
+                    self._note(ask, Finding(amended=amended))
+
     def _note(self, ask: Ask, finding: Finding) -> None:
         if self._table.note(ask, finding):
             self._noted(ask.uid)
@@ -308,7 +319,7 @@ class Settler:
     def _farewell(self, ask: Ask, asks: list[Ask], lane: Lane, finding: Finding) -> tuple[Finding, float]:
         """Whether an object that leaves may go: nothing of it shows, and nothing of it can still appear."""
         now = self._clock.monotonic()
-        handed_over = all(_is_recorded_elsewhere(name, ask, asks) for name in _handed_over(ask, asks, lane))
+        handed_over = is_handed_over(ask, asks, lane, self._clusters)
         confirmed = all(lane.is_confirmed(name) for name in lane.deleted)
         if not self._table.is_complete or not handed_over or not confirmed:
             lane.not_quiet(ask.uid)
@@ -373,22 +384,6 @@ def _writer(step: Step, asks: list[Ask]) -> SignIn | None:
     else:
         concerned = [ask for ask in asks if ask.stance is Stance.RECONCILE and step.credential.trust in ask.wanted]
     return next((ask.sign_in for ask in [*concerned, *asks] if ask.sign_in is not None), None)
-
-
-def _handed_over(ask: Ask, asks: list[Ask], lane: Lane) -> list[str]:
-    """Names with the leaver's mark whose pairs others hold."""
-    others = [other for other in asks if other.uid != ask.uid]
-    return [
-        credential.name
-        for credential in lane.view()
-        if (mark := read_mark(credential.name))
-        and mark.owner == ask.owner
-        and any(other.holds(credential.name, credential.pair) for other in others)
-    ]
-
-
-def _is_recorded_elsewhere(name: str, ask: Ask, asks: list[Ask]) -> bool:
-    return any(record.name == name for other in asks if other.uid != ask.uid for record in other.records)
 
 
 def _problems(finding: Finding) -> list[Problem]:

@@ -15,6 +15,7 @@ from unit.domain.knowing import TARGET, observed
 LATER = CREATED_AT + 3600
 A = Trust(Pair("https://issuer.example", "job-a"), "api://x")
 B = Trust(Pair("https://issuer.example", "job-b"), "api://x")
+C = Trust(Pair("https://issuer.example", "job-c"), "api://x")
 
 any_known = settings(max_examples=100, deadline=None, derandomize=True)
 

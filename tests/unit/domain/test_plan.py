@@ -163,6 +163,14 @@ def test_a_suspended_object_keeps_what_it_has() -> None:
     assert planned([standing(named("one", A), A)], ask("one", stance=Stance.KEEP)).steps == ()
 
 
+def test_a_suspended_object_does_not_keep_alive_what_only_another_asked_for_and_lets_go() -> None:
+    there, had = [standing(named("one", A), A)], (Record("item", named("one", A), A),)
+    leaving = replace(ask("two", stance=Stance.LEAVE), records=had)
+    assert planned(there, ask("one", stance=Stance.KEEP), leaving).steps == (Delete(named("one", A)),)
+    unknown = replace(ask("one", stance=Stance.KEEP), sign_in=None)
+    assert planned(there, unknown, leaving).steps == ()
+
+
 def test_nothing_is_removed_before_everybody_was_heard() -> None:
     assert planned([standing(named("one", A), A)], ask("one"), may_remove=False).steps == ()
 

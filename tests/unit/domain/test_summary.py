@@ -10,14 +10,15 @@ from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
 from entrafed.api.states import ItemState, Origin
 from entrafed.domain.errors import Problem, ProblemKind
-from entrafed.domain.findings import Knowledge, Left, Outcome, Standing
+from entrafed.domain.findings import Finding, Knowledge, Left, Outcome, Standing
 from entrafed.domain.summary import summarise
 from unit.domain.federations import federation, oidc
-from unit.domain.knowing import known, observed, shown
+from unit.domain.knowing import credential_name, known, observed, shown
 from unit.domain.summarising import (
     LATER,
     A,
     B,
+    C,
     any_known,
     knowing,
     looked,
@@ -142,6 +143,21 @@ def test_a_suspended_object_is_neither_ready_nor_moving_nor_stalled() -> None:
     assert (ready(status).status, ready(status).reason) == (ConditionStatus.UNKNOWN, Reason.SUSPENDED)
     assert of(ConditionType.RECONCILING, status) is None
     assert of(ConditionType.STALLED, status) is None
+
+
+def test_what_became_of_the_credentials_of_a_suspended_object_is_recorded_though_nobody_looked() -> None:
+    suspended, passed_on = problem(ProblemKind.WAITING, Reason.SUSPENDED), replace(observed(B), name="other")
+    amended = {credential_name(A): None, "other": passed_on, credential_name(C): observed(C)}
+    knowledge = replace(knowing(None, Outcome("a", (A,), suspended), whole=suspended), finding=Finding(amended=amended))
+    before = recorded(row("a", shown(A)), row("b", shown(B)))
+    status = summarise(federation(oidc("a"), suspend=True, status=before), knowledge, 0)
+    assert ready(status).reason == Reason.SUSPENDED
+    assert {name: [c.credential_name for c in item.credentials] for name, item in rows(status).items()} == {
+        "a": [],
+        "b": [credential_name(B), "other"],
+        credential_name(C): [credential_name(C)],
+    }
+    assert {item.reason for item in status.federated_credentials} == {Reason.SUSPENDED}
 
 
 @pytest.mark.parametrize(

@@ -243,3 +243,19 @@ async def test_a_withdrawn_permission_takes_effect_on_a_suspended_object() -> No
     ask = await world.asked(one)
     assert (ask.stance, ask.revoked) == (Stance.KEEP, frozenset({job("a").pair}))
     assert not ask.holds("x", job("a").pair)
+
+
+async def test_a_suspended_object_keeps_what_it_asks_for_though_that_was_never_recorded() -> None:
+    world = Admitting()
+    ask = await world.asked(federation(oidc("a"), suspend=True, status=status(row("a", record("x", "before")))))
+    assert world.azure.calls == []
+    assert ask.kept == {job("a").pair, job("before").pair}
+    assert ask.holds(f"mif-aaaaaaaa-{ask.owner}-aaaaaaaa", job("a").pair)
+
+
+async def test_a_withdrawn_permission_takes_effect_on_a_suspended_object_that_never_recorded_what_was_written() -> None:
+    world = Admitting()
+    world.connect(NOTHING_ALLOWED)
+    denied = to_text(world.clock.now() - TIMING.revocation_delay)
+    ask = await world.asked(federation(oidc("a"), suspend=True, status=status(row("a", deniedSince=denied))))
+    assert (ask.needs_look, ask.revoked) == (True, frozenset({job("a").pair}))
