@@ -8,7 +8,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
@@ -55,6 +55,8 @@ class World:
     tenant_id: str
     namespace: str
     connections: list[str] = field(default_factory=list)
+    applications: list[str] = field(default_factory=lambda: [READER_APP])
+    """Those that its connection allows as targets."""
     versions: dict[str, list[Version]] = field(default_factory=dict)
     own_writes: int = 0
     """Requests of this test that change objects of our group."""
@@ -87,7 +89,8 @@ class World:
     async def connect(self, name: str | None = None) -> None:
         """An EntraConnection to this world's Azure that allows the namespace everything."""
         urls = {service: self.azure.url(ServiceName(service)) for service in ("login", "graph", "arm")}
-        self.connections.append(name or self.namespace)
+        if (name or self.namespace) not in self.connections:
+            self.connections.append(name or self.namespace)
         await self.apply(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}},
             {
@@ -98,10 +101,23 @@ class World:
                     "tenantId": self.tenant_id,
                     "credential": {"workloadIdentity": {"clientId": OPERATOR_APP}},
                     "endpoints": urls,
-                    "rules": [everything(self.namespace)],
+                    "rules": [everything(self.namespace, self.applications)],
                 },
             },
         )
+
+    def new_target(self, kind: str, name: str) -> tuple[str, Manifest]:
+        """One more, which the operator may write to once `connect` has told it: what the simulated Azure knows it by,
+        and how a spec names it."""
+        azure = self.azure.world
+        if kind == "identity":
+            made = azure.create_identity(f"{IDENTITIES[:-1]}{name}")
+            return made.resource_id, {"managedIdentity": {"resourceId": made.resource_id}}
+        operator = azure.service_principal(self.tenant_id, OPERATOR_APP)
+        assert operator
+        app = azure.create_application(name, tenant_id=self.tenant_id, owners=(operator.object_id,))
+        self.applications.append(app.app_id)
+        return app.app_id, {"application": {"clientId": app.app_id}}
 
     async def annotate(self, name: str, annotation: str, value: str) -> None:
         await self.kubectl("annotate", FEDERATIONS, name, *self._there, "--overwrite", f"{annotation}={value}")
@@ -111,10 +127,10 @@ class World:
         await self.kubectl("label", FEDERATIONS, name, *self._there, "--overwrite", f"{label}={value}")
         self.own_writes += 1
 
-    async def delete(self, name: str) -> None:
+    async def delete(self, *names: str) -> None:
         """`kubectl delete --wait=false`."""
-        await self.kubectl("delete", FEDERATIONS, name, *self._there, "--wait=false")
-        self.own_writes += 1
+        await self.kubectl("delete", FEDERATIONS, *names, *self._there, "--wait=false")
+        self.own_writes += len(names)
 
     async def second_pass(self, name: str) -> None:
         """Have the operator look again now, and wait until it has."""
@@ -254,11 +270,11 @@ class World:
         self._changed.set()
 
 
-def everything(namespace: str) -> Manifest:
+def everything(namespace: str, applications: Iterable[str]) -> Manifest:
     """A rule that allows a namespace all that these tests ask for."""
     return {
         "namespaces": {"names": [namespace]},
-        "targets": {"applications": [READER_APP], "managedIdentities": [IDENTITIES]},
+        "targets": {"applications": list(applications), "managedIdentities": [IDENTITIES]},
         "federatedCredentials": [
             {"issuer": "cluster", "subjects": ["system:serviceaccount:{namespace}:*"]},
             {"issuer": "https://issuer.example", "subjects": ["**"]},

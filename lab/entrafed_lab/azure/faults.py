@@ -19,8 +19,9 @@ class Fault:
 
     The first `skip` matching requests pass; the next `times` (None: all) are hit. A fault can combine `latency`
     (seconds) with one of: `status` (the request is not handled; `body`, of `content_type`, replaces the error document,
-    and `headers` are added), `refuse` (not handled, connection closed), `hang` (not handled, no answer until the fault
-    is removed) and `lose_answer` (handled to the end, connection closed).
+    and `headers` are added), `refuse` (not handled, connection closed), `hang` (no answer until the fault is removed,
+    not handled then either), `hold` (handled only when the fault is removed, whether or not the client still waits) and
+    `lose_answer` (handled to the end, connection closed).
     """
 
     services: tuple[ServiceName, ...] = ()
@@ -37,6 +38,7 @@ class Fault:
     lose_answer: bool = False
     refuse: bool = False
     hang: bool = False
+    hold: bool = False
     times: int | None = None
     skip: int = 0
 
@@ -68,7 +70,7 @@ class FaultHandle:
         return True
 
     def remove(self) -> None:
-        """Take the fault away; requests that hang because of it are dropped."""
+        """Take the fault away: requests that hang because of it are dropped, those that it holds go on."""
         self._removed.set()
         self._remove(self)
 

@@ -60,7 +60,7 @@ async def _precede(struck: FaultHandle, call: Call) -> None:
         struck.notify(call)
     if fault.latency:
         await asyncio.sleep(fault.latency)
-    if fault.hang:
+    if fault.hang or fault.hold:
         await struck.removed()
     if fault.hang or fault.refuse:
         raise ConnectionDropped

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import pytest
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
@@ -18,6 +19,12 @@ from sign_in_world import denial, sign_in, trust, workload
 GRAPH = (ServiceName.GRAPH,)
 LOGIN = (ServiceName.LOGIN,)
 THE_SDK_GAVE_UP = (ServiceRequestError, ServiceResponseError)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - the simulation sets no event
+            await asyncio.sleep(0.01)
 
 
 async def test_a_status_is_answered_in_the_services_own_words(simulated_azure: SimulatedAzure) -> None:
@@ -122,6 +129,18 @@ async def test_what_hangs_ends_when_the_fault_is_removed(simulated_azure: Simula
     with pytest.raises(THE_SDK_GAVE_UP):
         await waiting
     assert await sign_in(workload(simulated_azure))
+
+
+async def test_what_is_held_is_done_later_though_nobody_waits_for_it_any_more(simulated_azure: SimulatedAzure) -> None:
+    reader = simulated_azure.world.application(READER_OBJECT)
+    fault = simulated_azure.faults.add(Fault(GRAPH, ("POST",), hold=True))
+    posting = asyncio.create_task(credentials_of(graph_as(simulated_azure)).post(credential("late")))
+    await until(lambda: fault.hits == 1)
+    posting.cancel()
+    await asyncio.wait({posting})
+    assert reader.credential("late") is None
+    fault.remove()
+    await until(lambda: reader.credential("late") is not None)
 
 
 async def test_what_hangs_does_not_hold_the_end() -> None:
