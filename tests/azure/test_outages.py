@@ -279,9 +279,12 @@ async def test_a_claims_challenge_is_one_request_and_the_next_call_signs_in_agai
 @each_parent
 async def test_a_token_that_azure_does_not_take_any_more_is_replaced(world: Connected, parent: Parent) -> None:
     await warmed_up(world, parent)
-    world.azure.faults.add(Fault(services=(SERVICES[parent],), status=401, code="ExpiredAuthenticationToken", times=20))
+    refusing = world.azure.faults.add(
+        Fault(services=(SERVICES[parent],), status=401, code="ExpiredAuthenticationToken")
+    )
     results = await asyncio.gather(*(listing(world, parent) for _ in range(20)), return_exceptions=True)
     assert all(isinstance(result, AzureProblem) for result in results)
+    refusing.remove()
     await asyncio.gather(*(listing(world, parent) for _ in range(20)))
     assert len(world.requests(ServiceName.LOGIN)) == 1
 

@@ -146,6 +146,7 @@ def test_every_setting_of_the_chart_reaches_the_operator() -> None:
         "logFormat": "console",
         "resyncSeconds": 60,
         "revocationDelaySeconds": 0.5,
+        "azureLimitsShare": 0.25,
         "formerClusterIds": ["one", "two"],
     }
 
@@ -154,6 +155,7 @@ def test_every_setting_of_the_chart_reaches_the_operator() -> None:
         log_format=LogFormat.CONSOLE,
         resync_seconds=60,
         revocation_delay_seconds=0.5,
+        azure_limits_share=0.25,
         former_cluster_ids=("one", "two"),
     )
 

@@ -31,6 +31,8 @@ DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
         ({"resources": {"request": {}}}, "request"),
         ({"settings": {"logLevel": "loud"}}, "logLevel"),
         ({"settings": {"resyncSeconds": 0}}, "resyncSeconds"),
+        ({"settings": {"azureLimitsShare": 0}}, "azureLimitsShare"),
+        ({"settings": {"azureLimitsShare": 1.1}}, "azureLimitsShare"),
         ({"settings": {"formerClusterIds": ["a,b"]}}, "formerClusterIds"),
         ({"settings": {"allowEndpoints": True}}, "allowEndpoints"),
     ],

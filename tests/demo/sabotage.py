@@ -43,6 +43,7 @@ def account(name: str) -> str:
 def fault(
     service: ServiceName,
     *methods: str,
+    path: str = "",
     status: int,
     code: str,
     retry_after: float | None = None,
@@ -53,7 +54,7 @@ def fault(
     @asynccontextmanager
     async def deed(lab: Lab) -> AsyncIterator[None]:
         handle = azure_of(lab).faults.add(
-            Fault((service,), methods, status=status, code=code, retry_after=retry_after, times=times)
+            Fault((service,), methods, path, status=status, code=code, retry_after=retry_after, times=times)
         )
         yield
         handle.remove()
@@ -150,7 +151,14 @@ SABOTAGES = {
     Check.OPERATOR_HAS_THE_CHARTS_RIGHTS: Sabotage(Step.OPERATOR, the_operator_is_made_administrator),
     Check.SIGNED_IN: Sabotage(Step.CONNECTION, fault(ServiceName.LOGIN, "POST", status=401, code="AADSTS700213")),
     Check.READY: Sabotage(
-        Step.FEDERATION, fault(ServiceName.GRAPH, "POST", status=403, code="Authorization_RequestDenied")
+        Step.FEDERATION,
+        fault(
+            ServiceName.GRAPH,
+            "POST",
+            path="federatedIdentityCredentials",
+            status=403,
+            code="Authorization_RequestDenied",
+        ),
     ),
     Check.WRITTEN: Sabotage(Step.TENANT, somebody_deletes(lambda lab: account(TRUSTED))),
     Check.POD_EXCHANGES: Sabotage(Step.POD, somebody_deletes(lambda lab: account(TRUSTED))),

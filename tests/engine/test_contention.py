@@ -171,7 +171,7 @@ async def test_drift_that_is_to_be_reported_is_only_reported(world: EngineWorld)
             f"credential {name} was removed by somebody else, and `driftPolicy` is Report; bring it back, or set "
             "`driftPolicy: Repair`"
         )
-        assert told(world, "Drifted") == [f"a: {item.message}"]
+        await world.until(lambda: told(world, "Drifted") == [f"a: {item.message}"])
         assert world.azure.log.writes() == []
         world.cluster.apply(federation(oidc("a"), driftPolicy="Repair"))
         await world.until(world.is_ready)

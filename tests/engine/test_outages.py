@@ -10,6 +10,8 @@ from entrafed_lab.azure import Fault, ServiceName
 from entrafed_lab.azure.seed import HOME_TENANT, READER_APP
 
 GRAPH, LOGIN = (ServiceName.GRAPH,), (ServiceName.LOGIN,)
+CREDENTIALS = "federatedIdentityCredentials"
+"""Part of every path to a credential; reads that share a request are a POST too, to another path."""
 
 OUTAGES = {
     "Graph answers 503": (Fault(GRAPH, status=503), "AzureUnavailable"),
@@ -131,7 +133,7 @@ async def test_another_app_under_the_same_unique_name_is_not_taken_for_the_first
 
 async def test_a_write_whose_answer_is_lost_is_not_made_twice(world: EngineWorld) -> None:
     async with world.operator():
-        handle = world.azure.faults.add(Fault(GRAPH, methods=("POST",), lose_answer=True, times=1))
+        handle = world.azure.faults.add(Fault(GRAPH, ("POST",), CREDENTIALS, lose_answer=True, times=1))
         world.cluster.apply(federation(oidc("a")))
         await world.until(world.is_ready)
         assert handle.hits == 1
@@ -142,7 +144,7 @@ async def test_a_write_whose_answer_is_lost_is_not_made_twice(world: EngineWorld
 
 async def test_an_item_that_azure_refuses_does_not_stop_the_others(world: EngineWorld) -> None:
     async with world.operator():
-        refused = Fault(GRAPH, methods=("POST",), status=400, code="Request_BadRequest", message="no", times=1)
+        refused = Fault(GRAPH, ("POST",), CREDENTIALS, status=400, code="Request_BadRequest", message="no", times=1)
         world.azure.faults.add(refused)
         world.cluster.apply(federation(oidc("a"), oidc("b"), oidc("c")))
         await world.until(lambda: world.reason() == "ValueRefused")

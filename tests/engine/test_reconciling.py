@@ -2,10 +2,10 @@
 
 import asyncio
 
-from engine_world import APPLICATION, IDENTITY, NAMESPACE, EngineWorld, account, federation, oidc
+from engine_world import APPLICATION, EVERYTHING, IDENTITY, NAMESPACE, EngineWorld, account, federation, oidc
 from entrafed.api.conditions import ConditionType
 from entrafed.api.states import ItemState, Origin
-from entrafed_lab.azure.seed import API_IDENTITY, HOME_TENANT, READER_APP, READER_OBJECT, WEB_IDENTITY
+from entrafed_lab.azure.seed import API_IDENTITY, HOME_TENANT, OPERATOR_APP, READER_APP, READER_OBJECT, WEB_IDENTITY
 from lab_fixtures import CLUSTER_ISSUER
 
 GITHUB = {"name": "ci", "githubActions": {"repository": "contoso/web", "environment": "prod"}}
@@ -247,3 +247,25 @@ async def test_an_app_named_in_any_way_is_the_same_parent(world: EngineWorld) ->
         for name in ("by-client-id", "by-object-id", "by-unique-name"):
             await world.until(lambda name=name: world.is_ready(name))  # type: ignore[misc]
     assert len(world.ours()) == 1
+
+
+async def test_reads_of_many_objects_at_once_share_requests(world: EngineWorld) -> None:
+    """Sixty targets to be found and listed for the first time: 20 reads fit into one request."""
+    principal = world.azure.world.service_principal(HOME_TENANT, OPERATOR_APP)
+    assert principal is not None
+    owners = (principal.object_id,)
+    names = [f"web-{number}" for number in range(60)]
+    apps = {
+        name: world.azure.world.create_application(name, tenant_id=HOME_TENANT, owners=owners).app_id for name in names
+    }
+    world.connect({**EVERYTHING, "targets": {"applications": list(apps.values())}})
+    for name, app in apps.items():
+        world.cluster.apply(federation(oidc("a"), name=name, target={"application": {"clientId": app}}))
+    async with world.operator():
+        await world.until(lambda: len(world.azure.log.named("credentials.list")) >= 60, within=30)
+        await world.until(lambda: all(world.is_ready(name) for name in names), within=30)
+    found = world.azure.log.named("applications.get")
+    alone = [read for read in found if not read.in_batch]
+    assert len(found) == 60
+    assert len(alone) <= 3
+    assert len(world.azure.log.writes()) == 60

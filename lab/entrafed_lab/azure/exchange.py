@@ -52,6 +52,8 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     caller: Caller | TokenProblem = TokenProblem.MISSING
+    in_batch: bool = False
+    """It came inside of another request."""
 
     @property
     def target(self) -> str:

@@ -31,6 +31,8 @@ class RequestRecord:
     principal: str | None
     body_size: int
     client_request_id: str | None
+    in_batch: bool
+    """It came inside of another request, which is noted too."""
 
 
 class OpenRequest:
@@ -107,6 +109,7 @@ class RequestLog:
                 principal=call.object_id,
                 body_size=len(call.body),
                 client_request_id=call.headers.get("x-ms-client-request-id") or call.headers.get("client-request-id"),
+                in_batch=call.in_batch,
             )
         )
 

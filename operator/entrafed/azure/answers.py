@@ -2,6 +2,7 @@
 
 import email.utils
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,36 @@ from dataclasses import dataclass
 LONGEST_HOLD = 3600.0  # seconds; a Retry-After beyond an hour is taken for a mistake
 LONGEST_QUOTE = 300  # characters of Azure's own text that a message carries
 _JSON_BOUND = 1_000_000  # bytes; an error body beyond that is not one
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What an answer of Graph says of the budgets that the request drew from; None where it says nothing.
+
+    `units` are resource units, `used` is the share of the tightest budget that is used up. Source:
+    https://learn.microsoft.com/graph/throttling-limits#identity-and-access-service-limits
+    """
+
+    units: float | None = None
+    used: float | None = None
+
+
+NO_BILL = Bill()
+MOST_UNITS = 100.0  # that one request can cost; a number beyond that is a mistake
+
+
+def read_bill(headers: Mapping[str, str]) -> Bill:
+    """Read what a request cost. `headers` is asked in lower case."""
+    units, used = _number(headers.get("x-ms-resource-unit")), _number(headers.get("x-ms-throttle-limit-percentage"))
+    return Bill(units if units is not None and units <= MOST_UNITS else None, used)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if 0 <= number < math.inf else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +57,7 @@ class Answer:
     aadsts: tuple[int, ...] = ()
     retry_after: float | None = None
     request_id: str | None = None
+    bill: Bill = NO_BILL
 
 
 def read_answer(status: int, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
@@ -41,6 +73,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, now: float
         aadsts=aadsts,
         retry_after=_retry_after(headers, now),
         request_id=headers.get("request-id") or headers.get("x-ms-request-id"),
+        bill=read_bill(headers),
     )
 
 

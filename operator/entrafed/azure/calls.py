@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from entrafed.azure.answers import Answer
+from entrafed.azure.answers import NO_BILL, Answer, Bill
 
 
 class Service(StrEnum):
@@ -58,10 +58,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[T]):
-    """A request that was answered with success: its HTTP status and what was read from the body."""
+    """A request that was answered with success: its HTTP status, what was read from the body, and what it cost."""
 
     status: int
     value: T
+    bill: Bill = NO_BILL
 
 
 class Refused(Exception):

@@ -121,9 +121,13 @@ class Signed:
 
     async def ask(self, call: Call, budget: Budget, send: Callable[[], Awaitable[Reply[T]]]) -> T:
         """As `Exchange.ask`. Signing in comes first, so that no request waits in line for a token."""
+        return await self.having_signed_in(lambda: self._exchange.ask(call, budget, send))
+
+    async def having_signed_in(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Sign in, then ask; a token that turns out not to be accepted is not used again."""
         token = await self.credential.get_token(self._scope)
         try:
-            return await self._exchange.ask(call, budget, send)
+            return await ask()
         except AzureProblem as problem:
             if problem.problem.reason is Reason.SIGN_IN_FAILED:
                 self.credential.forget(token)

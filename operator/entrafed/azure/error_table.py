@@ -77,6 +77,9 @@ ROWS = (
         TRANSIENT, Reason.CONCURRENT_WRITE,
         "somebody else writes to the same managed identity at this moment; it is tried again"),
 
+    Row(GRAPH, READS, (424,), (), TRANSIENT, Reason.AZURE_UNAVAILABLE,
+        "another read in the same request failed, and this one with it; it is tried again"),
+
     # It is there already, or there is no room for it.
     Row(GRAPH, WRITES, (409,), ("Request_MultipleObjectsWithSameKeyValue",), CONFLICT, Reason.CREDENTIAL_CONFLICT,
         "a credential of this name exists already", AlreadyThere),

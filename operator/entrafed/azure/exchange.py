@@ -45,14 +45,16 @@ class Exchange:
     async def ask(self, call: Call, budget: Budget, send: Callable[[], Awaitable[Reply[T]]]) -> T:
         """Send one request. Raises `AzureProblem`, `WritesStopped`, `CancelledError`, and nothing else."""
         async with budget.spend():
-            outcome = await self._attempt(call, budget, send)
+            outcome = await self.attempt(call, budget, send)
         if isinstance(outcome, AzureProblem):
             raise outcome  # outside of any `except`: an SDK's exception in the chain would carry requests and tokens
         return outcome.value
 
-    async def _attempt(
+    async def attempt(
         self, call: Call, budget: Budget, send: Callable[[], Awaitable[Reply[T]]]
     ) -> Reply[T] | AzureProblem:
+        """What comes of a request that need not wait for its budget any more. Raises `WritesStopped` and
+        `CancelledError`."""
         started = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._timeout):
@@ -61,7 +63,9 @@ class Exchange:
             raise
         except Exception as error:
             failure = understand(call, error)
+            budget.billed(failure.bill)
         else:
+            budget.billed(reply.bill)
             self._count(call, str(reply.status), started)
             tell = log.info if call.operation.is_write else log.debug
             tell("azure request", service=call.service, doing=call.doing, code=reply.status)

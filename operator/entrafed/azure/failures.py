@@ -11,6 +11,7 @@ import aiohttp
 import httpx
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
+from entrafed.azure.answers import NO_BILL, Bill
 from entrafed.azure.budgets import Scope
 from entrafed.azure.calls import Call, Refused, Unreadable
 from entrafed.azure.translation import held, no_answer, translate, unreadable
@@ -37,6 +38,7 @@ class Failure:
     code: str | None
     held: Scope | None = None
     hold_seconds: float = 0.0
+    bill: Bill = NO_BILL
 
 
 def understand(call: Call, error: Exception) -> Failure:
@@ -45,7 +47,8 @@ def understand(call: Call, error: Exception) -> Failure:
         return Failure(error, code=None)
     if isinstance(error, Refused):
         answer = error.answer
-        return Failure(translate(call, answer), str(answer.status), held(call, answer), answer.retry_after or 0.0)
+        hold = held(call, answer)
+        return Failure(translate(call, answer), str(answer.status), hold, answer.retry_after or 0.0, answer.bill)
     if isinstance(error, UNREACHABLE):  # a TimeoutError is an OSError
         timeout = isinstance(error, TimeoutError)
         return Failure(no_answer(call, _cause(error)), code="timeout" if timeout else "unreachable")

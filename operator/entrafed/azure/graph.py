@@ -21,6 +21,8 @@ from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory  # type: ignore[import-untyped]
 
 from entrafed.api.federation import ApplicationTarget
+from entrafed.azure.answers import read_bill
+from entrafed.azure.batches import Batches, Response, Wire
 from entrafed.azure.bodies import (
     Application,
     CredentialsPage,
@@ -33,16 +35,18 @@ from entrafed.azure.bodies import (
 )
 from entrafed.azure.budgets import Budgets, Spend
 from entrafed.azure.calls import Call, Operation, Reply, Service
+from entrafed.azure.clock import Clock
 from entrafed.azure.credential import Signed
+from entrafed.azure.exchange import Exchange
 from entrafed.azure.translation import unreadable
-from entrafed.azure.transport import CONNECT_TIMEOUT, USER_AGENT
+from entrafed.azure.transport import BATCH, CONNECT_TIMEOUT, USER_AGENT
 from entrafed.domain.clouds import CLOUDS
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import NewCredential, ObservedCredential, Parent
 from entrafed.domain.targets import OwnIdentity
 
 T = TypeVar("T")
-MOST_PAGES = 10  # 20 credentials fit into one page; more pages than this are a loop
+MOST_PAGES = 9  # beyond the first, into which 20 credentials fit; more than this are a loop
 
 
 class Version(StrEnum):
@@ -70,12 +74,21 @@ def http_client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
 
 
 class Graph:
-    """Graph as one connection sees it; one method is one request.
+    """Graph as one connection sees it; one method is one request, or a part of one that several reads share.
 
     A list is one request per page, and the first of an application with flexible credentials is made again at `/beta`.
     """
 
-    def __init__(self, sign_in: SignIn, *, client: httpx.AsyncClient, signed: Signed, budgets: Budgets) -> None:
+    def __init__(
+        self,
+        sign_in: SignIn,
+        *,
+        client: httpx.AsyncClient,
+        signed: Signed,
+        budgets: Budgets,
+        exchange: Exchange,
+        clock: Clock,
+    ) -> None:
         self._sign_in = sign_in
         self._signed = signed
         self._budgets = budgets
@@ -86,8 +99,18 @@ class Graph:
         for version, adapter in self._adapters.items():
             adapter.base_url = f"{sign_in.graph}/{version}"
         self._graph = GraphServiceClient(request_adapter=self._adapters[Version.V1])
+        opening = budgets.graph(sign_in, Spend.GET, units=0)
+        self._reads = {
+            version: Batches(exchange=exchange, opening=opening, wire=_wire(adapter), clock=clock)
+            for version, adapter in self._adapters.items()
+        }
         self._flexible: dict[str, frozenset[str]] = {}
         """Names of the flexible credentials by application, as it was last listed or written; only where any."""
+
+    async def close(self) -> None:
+        """End what is under way."""
+        for reads in self._reads.values():
+            await reads.close()
 
     async def application(self, target: ApplicationTarget) -> Application:
         """Find an application by whichever id names it."""
@@ -101,13 +124,13 @@ class Graph:
             words = f"unique name {target.unique_name}"
             builder = self._graph.applications_with_unique_name(_quoted(target.unique_name or ""))
         call = self._call(Operation.READ_TARGET, f"read the application with {words}")
-        return await self._ask(call, _request(Method.GET, builder, select=("id", "appId")), read_application)
+        return await self._read(call, _request(Method.GET, builder, select=("id", "appId")), read_application)
 
     async def own_service_principal(self) -> OwnIdentity:
         """The operator's own service principal."""
         builder = self._graph.service_principals_with_app_id(self._sign_in.client_id)
         call = self._call(Operation.READ_SELF, f"read the operator's service principal {self._sign_in.client_id}")
-        return await self._ask(call, _request(Method.GET, builder, select=("id", "appId")), read_service_principal)
+        return await self._read(call, _request(Method.GET, builder, select=("id", "appId")), read_service_principal)
 
     async def credentials(self, parent: Parent) -> tuple[ObservedCredential, ...]:
         """All credentials of an application."""
@@ -127,16 +150,13 @@ class Graph:
         """All pages in one, or as far as the first that does not show all."""
         call = self._call(Operation.LIST_CREDENTIALS, f"list the credentials of {parent}")
         builder = self._graph.applications.by_application_id(parent.id).federated_identity_credentials
-        request = _request(Method.GET, builder)
-        found: list[ObservedCredential] = []
+        page = await self._read(call, _request(Method.GET, builder), read_credentials_page, version)
+        found = list(page.credentials)
         for _ in range(MOST_PAGES):
-            page = await self._ask(call, request, read_credentials_page, version)
-            found.extend(page.credentials)
             if page.next_link is None or (page.hides and version is Version.V1):
                 return CredentialsPage(tuple(found), next_link=None, hides=page.hides)
-            request = RequestInformation(Method.GET)
-            request.url = page.next_link
-            _prepare(request)
+            page = await self._ask(call, _at(Method.GET, page.next_link), read_credentials_page, version)
+            found.extend(page.credentials)
         raise unreadable(call, "the pages do not end")
 
     async def create(self, parent: Parent, credential: NewCredential) -> None:
@@ -167,18 +187,52 @@ class Graph:
     def _call(self, operation: Operation, doing: str) -> Call:
         return Call(Service.GRAPH, operation, doing)
 
+    async def _read(
+        self, call: Call, request: RequestInformation, read: Callable[[bytes], T], version: Version = Version.V1
+    ) -> T:
+        """Read, in one request with whatever else is to be read at the same moment."""
+        path = request.url.replace("%24", "$")  # relative until it is sent; only names of options have it
+        budget = self._budgets.graph(self._sign_in, Spend.GET, _units(call.operation, path))
+        return await self._signed.having_signed_in(lambda: self._reads[version].ask(call, budget, path, read))
+
     async def _ask(
         self, call: Call, request: RequestInformation, read: Callable[[bytes], T], version: Version = Version.V1
     ) -> T:
-        adapter = self._adapters[version]
+        """Send one request of its own."""
 
         async def send() -> Reply[T]:
-            # The native response handler gives the answer before the SDK reads it; the annotation says "bytes".
-            answer = cast("httpx.Response", await adapter.send_primitive_async(request, "bytes", {}))
-            return Reply(answer.status_code, read(answer.content))
+            response = await _send(self._adapters[version], request)
+            return Reply(response.status, read(response.body), response.bill)
 
         spend = Spend.WRITE if call.operation.is_write else Spend.GET
         return await self._signed.ask(call, self._budgets.graph(self._sign_in, spend), send)
+
+
+def _wire(adapter: GraphRequestAdapter) -> Wire:
+    """How reads are sent through an adapter, alone and together."""
+
+    async def get(path: str) -> Response:
+        return await _send(adapter, _at(Method.GET, f"{adapter.base_url}{path}"))
+
+    async def post(batch: bytes) -> Response:
+        request = _at(Method.POST, f"{adapter.base_url}{BATCH}")
+        request.set_stream_content(batch, "application/json")
+        return await _send(adapter, request)
+
+    return Wire(get, post)
+
+
+async def _send(adapter: GraphRequestAdapter, request: RequestInformation) -> Response:
+    # The native response handler gives the answer before the SDK reads it; the annotation says "bytes".
+    answer = cast("httpx.Response", await adapter.send_primitive_async(request, "bytes", {}))
+    return Response(answer.status_code, answer.content, read_bill(answer.headers))
+
+
+def _units(operation: Operation, path: str) -> float:
+    """Resource units that a read costs, as documented, and at least 1; the answer tells the true cost. Source:
+    https://learn.microsoft.com/graph/throttling-limits#identity-and-access-service-limits"""
+    units = 2.0 if operation is Operation.READ_TARGET else 1.0
+    return max(1.0, units - ("$select" in path))
 
 
 def _version_for(credential: NewCredential) -> Version:
@@ -195,6 +249,13 @@ def _request(
         request.query_parameters["%24select"] = list(select)
     if body is not None:
         request.set_stream_content(body, "application/json")
+    return _prepare(request)
+
+
+def _at(method: Method, url: str) -> RequestInformation:
+    """A request to an absolute address."""
+    request = RequestInformation(method)
+    request.url = url
     return _prepare(request)
 
 

@@ -12,7 +12,7 @@ import structlog
 from entrafed.api.federation import ApplicationTarget, Target
 from entrafed.api.reasons import Reason
 from entrafed.azure.arm import Arm, arm_scope
-from entrafed.azure.budgets import Budgets, BudgetSettings
+from entrafed.azure.budgets import Budgets, BudgetSettings, Waited
 from entrafed.azure.calls import Operation, Seen
 from entrafed.azure.clock import Clock
 from entrafed.azure.credential import Signed, SingleFlight, object_id_in
@@ -41,7 +41,8 @@ class MicrosoftCloud:
 
     `may_write` is called in the instant before a write is sent, after every wait, and raises `WritesStopped` when no
     write may start any more. `token_file` is the operator's projected service account token. `ca_file` adds trusted
-    authorities. `seen` is told of every request. AZURE_* and proxy variables of the environment are not heeded.
+    authorities. `seen` is told of every request, `waited` of how long each waited for its budget. AZURE_* and proxy
+    variables of the environment are not heeded.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class MicrosoftCloud:
         log: structlog.stdlib.BoundLogger,
         timing: CallTiming | None = None,
         budgets: BudgetSettings | None = None,
+        waited: Waited = lambda _service, _seconds: None,
         ca_file: Path | None = None,
     ) -> None:
         self._token_file = TokenFile(token_file)
@@ -62,7 +64,7 @@ class MicrosoftCloud:
         self._log = log
         self._timing = timing or CallTiming()
         self._exchange = Exchange(clock=clock, timeout=self._timing.request_timeout, seen=seen)
-        self._budgets = Budgets(clock, budgets or BudgetSettings())
+        self._budgets = Budgets(clock, budgets or BudgetSettings(), waited)
         self._tls: ssl.SSLContext = tls(ca_file)
         self._session: aiohttp.ClientSession | None = None
         self._connected: dict[SignIn, Connected] = {}
@@ -75,6 +77,7 @@ class MicrosoftCloud:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         for connected in self._connected.values():
+            await connected.graph.close()
             await connected.credential.close()
         self._connected.clear()
         if self._session is not None:
@@ -175,6 +178,8 @@ class MicrosoftCloud:
             ),
             signed=Signed(credential, graph_scope(sign_in), self._exchange),
             budgets=self._budgets,
+            exchange=self._exchange,
+            clock=self._clock,
         )
         arm = Arm(
             sign_in,

@@ -24,6 +24,8 @@ from entrafed.azure.calls import Refused, Unreadable
 from entrafed.azure.clock import Clock
 
 USER_AGENT = "entrafed"
+BATCH = "/$batch"
+"""Where several requests to Graph are sent as one: a POST of reads alone, and so no write."""
 CONNECT_TIMEOUT = 10.0  # seconds; the whole request has its own bound, and no other
 
 
@@ -73,7 +75,7 @@ class Checkpoint:
         """The last moment before a request is sent, with its token, wherever a link in an answer pointed."""
         if _origin(url) != self._origin:
             raise Unreadable("a link in it leads to another host")
-        if self._may_write is not None and method not in ("GET", "HEAD"):
+        if self._may_write is not None and method not in ("GET", "HEAD") and not url.endswith(BATCH):
             self._may_write()
 
     def let_in(self, status: int, headers: Mapping[str, str], body: bytes) -> None:

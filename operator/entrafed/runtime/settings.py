@@ -85,6 +85,13 @@ class Settings(BaseSettings):
     former_cluster_ids: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)] = Field(
         default=(), description="UIDs of kube-system in clusters that this one replaces, separated by commas."
     )
+    azure_limits_share: float = Field(
+        default=0.9,
+        gt=0,
+        le=1,
+        description="Share of Microsoft's published limits that is used at most; lower it where other tools work in "
+        "the same tenant and subscriptions.",
+    )
     azure_rate_scale: float = Field(
         default=1.0, gt=0, description="Multiplies the request rates kept towards Microsoft: for laboratories only."
     )

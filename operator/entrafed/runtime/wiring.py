@@ -24,7 +24,8 @@ async def connect(settings: Settings, world: World) -> AsyncIterator[Engine]:
         seen=world.metrics.azure_request,
         log=structlog.stdlib.get_logger("entrafed.azure"),
         timing=CallTiming().scaled(settings.time_scale),
-        budgets=BudgetSettings(rate_scale=settings.azure_rate_scale),
+        budgets=BudgetSettings(share=settings.azure_limits_share, rate_scale=settings.azure_rate_scale),
+        waited=world.metrics.throttle_wait,
         ca_file=settings.ca_bundle,
     )
     async with cloud:

@@ -7,7 +7,8 @@ import pytest
 
 from entrafed.api.connection import CloudName
 from entrafed.api.reasons import Reason
-from entrafed.azure.budgets import HEADROOM, Budget, Budgets, BudgetSettings, Scope, Spend
+from entrafed.azure.answers import Bill
+from entrafed.azure.budgets import SHARE, Budget, Budgets, BudgetSettings, Scope, Spend
 from entrafed.domain.connections import SignIn
 from entrafed.domain.errors import AzureProblem, ProblemKind
 from unit.azure.loop_clock import LoopClock
@@ -70,7 +71,7 @@ async def test_writes_to_one_identity_keep_four_seconds_apart_counted_from_the_a
     await asyncio.gather(*(service.ask(limits.arm(SIGN_IN, "sub", "web", Spend.WRITE)) for _ in range(20)))
     gaps = [later - earlier for earlier, later in pairwise(service.asked)]
     assert min(gaps) >= 4.0 + 1.5
-    assert max(gaps) <= 4.0 / HEADROOM + 1.5 + JITTER
+    assert max(gaps) <= 4.0 / SHARE + 1.5 + JITTER
     assert service.most_at_once == 1
 
 
@@ -89,14 +90,14 @@ async def test_identities_of_one_subscription_share_its_two_writes_a_second() ->
     service, limits = Service(), budgets()
     await asyncio.gather(*(service.ask(limits.arm(SIGN_IN, "sub", f"id-{n}", Spend.WRITE)) for n in range(40)))
     assert service.most_within(1.0) <= 2
-    assert service.asked[-1] <= 39 / (2 * HEADROOM) + JITTER
+    assert service.asked[-1] <= 39 / (2 * SHARE) + JITTER
 
 
 async def test_subscriptions_of_one_tenant_share_its_ten_writes_a_second() -> None:
     service, limits = Service(), budgets()
     await asyncio.gather(*(service.ask(limits.arm(SIGN_IN, f"sub-{n}", f"id-{n}", Spend.WRITE)) for n in range(60)))
     assert service.most_within(1.0) <= 10
-    assert service.asked[-1] <= 59 / (10 * HEADROOM) + JITTER
+    assert service.asked[-1] <= 59 / (10 * SHARE) + JITTER
 
 
 async def test_a_busy_identity_keeps_none_of_its_neighbours_waiting() -> None:
@@ -177,7 +178,7 @@ async def test_who_gives_up_waiting_leaves_no_trace() -> None:
     for task in tasks[1:4]:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    assert service.asked == [0.0, pytest.approx(4.0 / HEADROOM, abs=JITTER)]
+    assert service.asked == [0.0, pytest.approx(4.0 / SHARE, abs=JITTER)]
 
 
 async def test_no_more_requests_of_one_connection_are_under_way_than_it_has_slots() -> None:
@@ -189,7 +190,7 @@ async def test_no_more_requests_of_one_connection_are_under_way_than_it_has_slot
 async def test_scaled_rates_take_a_scaled_time() -> None:
     service, limits = Service(), budgets(rate_scale=100.0)
     await asyncio.gather(*(service.ask(limits.arm(SIGN_IN, "sub", "web", Spend.WRITE)) for _ in range(20)))
-    assert service.asked[-1] == pytest.approx(19 * 4.0 / HEADROOM / 100.0, abs=JITTER)
+    assert service.asked[-1] == pytest.approx(19 * 4.0 / SHARE / 100.0, abs=JITTER)
 
 
 async def test_looking_at_a_budget_takes_nothing_from_it() -> None:
@@ -199,10 +200,84 @@ async def test_looking_at_a_budget_takes_nothing_from_it() -> None:
     async with limits.arm(SIGN_IN, "sub", "web", Spend.WRITE).spend():
         assert now() == 0.0
     await limits.arm(SIGN_IN, "sub", "web", Spend.WRITE).open()
-    assert now() == pytest.approx(4.0 / HEADROOM, abs=JITTER)
+    assert now() == pytest.approx(4.0 / SHARE, abs=JITTER)
 
 
 async def test_a_sign_in_that_keeps_failing_is_asked_for_once_a_second_at_most() -> None:
     service, limits = Service(), budgets()
     await asyncio.gather(*(service.ask(limits.login(SIGN_IN)) for _ in range(40)))
     assert service.most_within(20.0) <= 10 + 20
+
+
+async def test_a_smaller_share_of_the_limits_takes_that_much_longer() -> None:
+    for share in (0.9, 0.3):
+        service, limits, began = Service(), budgets(share=share, slots=10_000), now()
+        await asyncio.gather(*(service.ask(limits.graph(SIGN_IN, Spend.WRITE)) for _ in range(1_000)))
+        assert service.most_within(150.0) <= 3_000 * share
+        assert now() - began == pytest.approx((1_000 - 500 * share) / (16 * share), abs=0.2)
+
+
+async def test_even_the_smallest_share_lets_one_request_through_at_once() -> None:
+    limits = budgets(share=0.001)
+    async with limits.graph(SIGN_IN, Spend.WRITE).spend():
+        assert now() == 0.0
+
+
+async def test_a_request_that_costs_more_than_was_thought_is_paid_for_by_the_next() -> None:
+    limits = budgets(slots=10_000)
+    rate = 240 * SHARE
+    for _ in range(900):
+        async with limits.graph(SIGN_IN, Spend.GET).spend():
+            pass
+    before = now()
+    dear = limits.graph(SIGN_IN, Spend.GET)
+    async with dear.spend():
+        dear.billed(Bill(units=50))
+    async with limits.graph(SIGN_IN, Spend.GET).spend():
+        assert now() - before == pytest.approx(51 / rate, abs=2 / rate)
+
+
+async def test_a_request_that_costs_less_than_was_thought_gives_back_the_rest() -> None:
+    limits = budgets(slots=10_000)
+    for _ in range(5_000):
+        cheap = limits.graph(SIGN_IN, Spend.GET, units=5.0)
+        async with cheap.spend():
+            cheap.billed(Bill(units=0.1))
+    assert now() == 0.0
+
+
+@pytest.mark.parametrize(("used", "pause"), [(0.79, 0.0), (0.8, 0.0), (0.9, 5.0), (1.0, 10.0), (1.7, 10.0)])
+async def test_a_warning_of_microsoft_slows_all_who_share_the_budget_the_more_the_fuller_it_is(
+    used: float, pause: float
+) -> None:
+    limits = budgets()
+    warned = limits.graph(SIGN_IN, Spend.GET)
+    async with warned.spend():
+        warned.billed(Bill(used=used))
+    async with limits.graph(SIGN_IN, Spend.WRITE).spend():
+        assert now() == pytest.approx(pause, abs=0.1)
+    async with limits.graph(ANOTHER, Spend.WRITE).spend():
+        assert now() == pytest.approx(pause, abs=0.1)
+
+
+@pytest.mark.parametrize(("used", "seconds"), [(0.79, 0.0), (0.8, 100 / (240 * SHARE))])
+async def test_after_a_warning_nothing_is_sent_in_one_burst(used: float, seconds: float) -> None:
+    limits = budgets()
+    warned = limits.graph(SIGN_IN, Spend.GET)
+    async with warned.spend():
+        warned.billed(Bill(used=used))
+    for _ in range(100):
+        async with limits.graph(SIGN_IN, Spend.GET).spend():
+            pass
+    assert now() == pytest.approx(seconds, abs=0.02)
+
+
+async def test_how_long_each_waited_is_told_by_service() -> None:
+    told: list[tuple[str, float]] = []
+    limits = Budgets(LoopClock(), BudgetSettings(), lambda service, seconds: told.append((service, seconds)))
+    for _ in range(2):
+        async with limits.arm(SIGN_IN, "sub", "web", Spend.LIST).spend():
+            pass
+    async with limits.graph(SIGN_IN, Spend.GET).spend():
+        pass
+    assert told == [("arm", 0.0), ("arm", pytest.approx(4.0 / SHARE, abs=JITTER)), ("graph", 0.0)]

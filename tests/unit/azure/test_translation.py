@@ -75,6 +75,7 @@ CASES = (
     Case(GRAPH, CREATE, 403, "Authorization_RequestDenied", "Insufficient privileges.", FORBIDDEN,
          Reason.OWNER_REQUIRED),
     Case(GRAPH, LIST, 403, "Authorization_RequestDenied", "Insufficient privileges.", FORBIDDEN, Reason.ACCESS_DENIED),
+    Case(GRAPH, LIST, 424, "FailedDependency", "Another failed.", TRANSIENT, Reason.AZURE_UNAVAILABLE),
     Case(GRAPH, LIST, 401, "InvalidAuthenticationToken", "Access token has expired.", TRANSIENT,
          Reason.SIGN_IN_FAILED),
     Case(GRAPH, TARGET, 404, "Request_ResourceNotFound", "Resource 'x' does not exist.", WAITING,

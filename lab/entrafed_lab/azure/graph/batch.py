@@ -76,6 +76,7 @@ def _member(item: object, call: Call, version: Version) -> Member:
         query=dict(parse_qsl(query)),
         headers=_headers(item.get("headers")),
         body=body,
+        in_batch=True,
     )
     return Member(item["id"], member, tuple(item.get("dependsOn") or ()))
 
