@@ -43,6 +43,13 @@ EVERYTHING: Manifest = {
     "federatedCredentials": [
         {"issuer": "cluster", "subjects": ["system:serviceaccount:{namespace}:*"]},
         {"issuer": "https://token.actions.githubusercontent.com", "subjects": ["repo:contoso/**"]},
+        {
+            "issuer": "https://token.actions.githubusercontent.com",
+            "claims": [
+                {"claim": "sub", "values": ["repo:contoso/**"]},
+                {"claim": "repository_owner_id", "values": ["123"]},
+            ],
+        },
         {"issuer": "https://issuer.example", "subjects": ["**"]},
         {"managedIdentities": [f"{GROUP}/*"]},
     ],
@@ -70,6 +77,18 @@ def federation(
 def oidc(name: str, subject: str | None = None, **more: Any) -> Manifest:
     """An item that trusts a subject of https://issuer.example."""
     return {"name": name, "oidc": {"issuer": "https://issuer.example", "subject": subject or f"job-{name}"}, **more}
+
+
+def flexible(
+    name: str = "branches",
+    pattern: str = "repo:contoso/web:ref:refs/heads/*",
+    *,
+    issuer: str = "https://token.actions.githubusercontent.com",
+    **more: Any,
+) -> Manifest:
+    """An item that trusts jobs of GitHub by a pattern."""
+    match = [{"claim": "repository_owner_id", "eq": "123"}, {"claim": "sub", "matches": pattern}]
+    return {"name": name, "claims": {"issuer": issuer, "match": match}, **more}
 
 
 def account(name: str) -> Manifest:

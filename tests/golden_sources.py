@@ -22,7 +22,9 @@ class Golden:
 
     source: Manifest
     issuer: str
-    subject: str
+    subject: str = ""
+    expression: str = ""
+    """Of a flexible credential, in place of the subject."""
 
 
 def github(issuer: str, subject: str, **fields: object) -> Golden:
@@ -186,3 +188,77 @@ OTHERS: dict[str, Golden] = {
 """Sources whose pair the API server cannot derive, or of which there is no `oidc`."""
 
 ALL = {**PLAIN, **OTHERS}
+
+
+def claims(expression: str, *match: Manifest, issuer: str = GITHUB) -> Golden:
+    return Golden({"claims": {"issuer": issuer, "match": list(match)}}, issuer, expression=expression)
+
+
+def sub(pattern: str) -> Manifest:
+    return {"claim": "sub", "matches": pattern}
+
+
+FLEXIBLE: dict[str, Golden] = {
+    "claims of GitHub": claims(
+        "claims['sub'] matches 'repo:contoso/web:ref:refs/heads/*' and claims['repository_id'] eq '456789'",
+        {"claim": "repository_id", "eq": "456789"},
+        sub("repo:contoso/web:ref:refs/heads/*"),
+    ),
+    "claims of a workflow of GitHub": claims(
+        "claims['sub'] matches 'repo:contoso*' and claims['job_workflow_ref'] matches 'contoso/w?/*.yml@refs/*'"
+        " and claims['repository_id'] eq '1' and claims['repository_owner_id'] eq '2'",
+        {"claim": "repository_owner_id", "eq": "2"},
+        {"claim": "repository_id", "eq": "1"},
+        {"claim": "job_workflow_ref", "matches": "contoso/w?/*.yml@refs/*"},
+        sub("repo:contoso*"),
+    ),
+    "claims of GitHub, exactly": claims(
+        "claims['sub'] eq 'repo:contoso/web:environment:Pröd (EU) \"1\"' and claims['repository_owner_id'] eq '2'",
+        {"claim": "sub", "eq": 'repo:contoso/web:environment:Pröd (EU) "1"'},
+        {"claim": "repository_owner_id", "eq": "2"},
+    ),
+    "claims of a GitHub enterprise": claims(
+        "claims['sub'] matches '*' and claims['repository_id'] eq '1'",
+        sub("*"),
+        {"claim": "repository_id", "eq": "1"},
+        issuer=f"{GITHUB}/contoso-inc",
+    ),
+    "claims of a GitHub with data residency": claims(
+        "claims['sub'] matches '*' and claims['repository_id'] eq '1'",
+        sub("*"),
+        {"claim": "repository_id", "eq": "1"},
+        issuer="https://token.actions.octocorp.ghe.com",
+    ),
+    "claims of a GitHub server": claims(
+        "claims['sub'] matches '*' and claims['repository_id'] eq '1'",
+        sub("*"),
+        {"claim": "repository_id", "eq": "1"},
+        issuer="https://github.contoso.com/_services/token",
+    ),
+    "claims of GitLab": claims(
+        "claims['sub'] matches 'project_path:g/p:ref_type:branch:ref:*' and claims['namespace_id'] eq '3'"
+        " and claims['project_id'] eq '1' and claims['user_id'] eq '2'",
+        sub("project_path:g/p:ref_type:branch:ref:*"),
+        {"claim": "project_id", "eq": "1"},
+        {"claim": "user_id", "eq": "2"},
+        {"claim": "namespace_id", "eq": "3"},
+        issuer="https://gitlab.com",
+    ),
+    "claims of a GitLab of one's own": claims(
+        "claims['sub'] matches 'project_path:*' and claims['project_id'] eq '1'",
+        sub("project_path:*"),
+        {"claim": "project_id", "eq": "1"},
+        issuer="https://gitlab.contoso.com",
+    ),
+    "claims of Terraform": claims(
+        "claims['sub'] matches 'organization:contoso:project:p:workspace:w:run_phase:*'",
+        sub("organization:contoso:project:p:workspace:w:run_phase:*"),
+        issuer="https://app.terraform.io",
+    ),
+    "claims of Terraform in Europe": claims(
+        "claims['sub'] matches 'organization:contoso:*'",
+        sub("organization:contoso:*"),
+        issuer="https://app.eu.terraform.io",
+    ),
+}
+"""Flexible credentials, which only applications carry."""

@@ -3,7 +3,18 @@
 from dataclasses import replace
 
 from crash.lives import Act, Scenario, Step
-from engine_world import APPLICATION, EVERYTHING, IDENTITY, NAMESPACE, EngineWorld, Manifest, account, federation, oidc
+from engine_world import (
+    APPLICATION,
+    EVERYTHING,
+    IDENTITY,
+    NAMESPACE,
+    EngineWorld,
+    Manifest,
+    account,
+    federation,
+    flexible,
+    oidc,
+)
 from entrafed_lab.azure.seed import API_IDENTITY, READER_APP
 
 REVOCATION = 660.0  # seconds: the delay of a revocation, and a little more
@@ -56,6 +67,12 @@ def _subject_changed_by_others(world: EngineWorld) -> None:
 
 def _audience_changed_by_others(world: EngineWorld) -> None:
     world.azure.world.holder(READER_APP).change_credential(next(iter(world.ours())), audiences=("api://others",))
+    _look_again(world)
+
+
+def _expression_changed_by_others(world: EngineWorld) -> None:
+    holder = world.azure.world.holder(READER_APP)
+    holder.change_credential(next(iter(world.ours())), expression="claims['sub'] matches '*'")
     _look_again(world)
 
 
@@ -126,9 +143,31 @@ def _on(target: Manifest) -> tuple[Scenario, ...]:
     )
 
 
+FLEXIBLE = (
+    Scenario("flexible: creation", (_applied(flexible(), A),)),
+    Scenario("flexible: pattern edited", (_applied(flexible(pattern="repo:contoso/web:*")),), (_applied(flexible()),)),
+    Scenario("flexible: audience edited", (_applied(flexible(audience="api://x")),), (_applied(flexible()),)),
+    Scenario("flexible: made exact and back", (_applied(A), _applied(flexible("a"))), (_applied(flexible("a")),)),
+    Scenario("flexible: deletion", (_deleted("web"),), (_applied(flexible(), A),)),
+    Scenario(
+        "flexible: one shared expression, both leave",
+        (_deleted("one"), _deleted("two")),
+        (_applied(flexible("a"), **ONE), _applied(flexible("b"), B, **TWO)),
+    ),
+    Scenario(
+        "flexible: expression changed by others",
+        (Step(_expression_changed_by_others),),
+        (_long_ago(_applied(flexible())),),
+        is_seen_at_once=True,
+    ),
+)
+"""With credentials that have an expression in place of a subject: on applications only, and by another version of
+Graph."""
+
 SCENARIOS = (
     *_on(APPLICATION),
     *_on(IDENTITY),
+    *FLEXIBLE,
     Scenario(
         "items renamed and swapped",
         (_applied(oidc("a", "two"), oidc("c", "one")),),

@@ -272,7 +272,7 @@ MISTAKES: dict[str, tuple[Manifest, str, str]] = {
     "an allowed issuer without subjects": (
         connection(rule({"issuer": "cluster"})),
         SOURCE,
-        "must have `subjects` with `issuer`, and may not have them without",
+        "must have `subjects` or `claims` with `issuer`, and may have neither without",
     ),
     "allowed issuers by a wildcard": (
         connection(rule({"issuer": "https://*.example", "subjects": ["x"]})),

@@ -41,12 +41,13 @@ class NewIdentity:
 
 @dataclass(frozen=True, slots=True)
 class CredentialChange:
-    """New content of a credential; what is not given stays."""
+    """New content of a credential; what is not given stays. Subject and expression take each other's place."""
 
     issuer: str | None = None
     subject: str | None = None
     audiences: tuple[str, ...] | None = None
     description: str | None = None
+    expression: str | None = None
 
 
 class Foreign:

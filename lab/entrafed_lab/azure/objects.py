@@ -84,13 +84,16 @@ class CredentialHolder:
         subject: str | None = None,
         audiences: Sequence[str] | None = None,
         description: str | None = None,
+        expression: str | None = None,
     ) -> Credential:
-        """Change the content of a credential behind everybody's back; what is not given stays. KeyError if absent."""
+        """Change the content of a credential behind everybody's back; what is not given stays, but that a subject and
+        an expression take each other's place. KeyError if absent."""
         old = self.history.current[name]
         new = replace(
             old,
             issuer=issuer or old.issuer,
-            subject=subject or old.subject,
+            subject=None if expression else subject or old.subject,
+            expression=None if subject else expression or old.expression,
             audiences=tuple(audiences or old.audiences),
             description=description or old.description,
         )

@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from entrafed.api.choices import ConnectionRef, DeletionPolicy, DriftPolicy
+from entrafed.api.claims import Claims
 from entrafed.api.formats import NO_BLANKS_AROUND, Audience, DnsLabel, Guid
 from entrafed.api.metadata import Metadata
 from entrafed.api.pairs import DIFFERENT_PAIRS
@@ -53,7 +54,7 @@ class Target:
 
 
 Pipeline = GitHubActions | GitLab | TerraformCloud | AzureDevOps
-Source = ManagedIdentityRef | ServiceAccountRef | Pipeline | Google | Aws | Spiffe | Oidc
+Source = ManagedIdentityRef | ServiceAccountRef | Pipeline | Google | Aws | Spiffe | Oidc | Claims
 """Where tokens come from."""
 
 SOURCES = (
@@ -67,6 +68,7 @@ SOURCES = (
     "aws",
     "spiffe",
     "oidc",
+    "claims",
 )
 
 
@@ -115,6 +117,9 @@ class FederatedCredential:
     """Workloads with one SPIFFE ID."""
     oidc: Oidc | None = None
     """Tokens of any other OpenID Connect issuer, by issuer and subject."""
+    claims: Claims | None = None
+    """Tokens of GitHub, GitLab or HCP Terraform whose claims fit patterns, such as all branches of a repository. In
+    preview at Microsoft, which may change it. Only for a target that is an application."""
 
     def __post_init__(self) -> None:
         if len(self._sources()) != 1:
@@ -137,6 +142,7 @@ class FederatedCredential:
             self.aws,
             self.spiffe,
             self.oidc,
+            self.claims,
         )
         return tuple(source for source in sources if source is not None)
 
@@ -156,7 +162,14 @@ FederatedCredentials = Annotated[
             " || self.federatedCredentials.all(item, !has(item.managedIdentity))",
             "may not have a `managedIdentity` in `federatedCredentials` when `target` is a managed identity: Entra"
             " accepts tokens of managed identities at applications only (AADSTS700222)",
-        )
+        ),
+        Must(
+            "!has(self.target.managedIdentity) || !has(self.federatedCredentials)"
+            " || self.federatedCredentials.all(item, !has(item.claims))",
+            "may not have `claims` in `federatedCredentials` when `target` is a managed identity: such credentials are"
+            " written with Microsoft Graph, which has them for applications only; use an application, or a source with"
+            " an exact subject",
+        ),
     ),
 )
 class FederationSpec:

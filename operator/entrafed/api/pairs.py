@@ -120,11 +120,18 @@ def _pair_of_item() -> str:
 
 
 _CUSTOMISED = "has({item}.githubActions) && has({item}.githubActions.subjectClaims)"
+_FLEXIBLE = "has({item}.claims)"
+
+
+def _compared_whole(which: str, field: str) -> str:
+    """Sources from which CEL cannot make a pair: no two are the same, the order of lists keyed by a field aside."""
+    one, other = which.format(item="item"), which.format(item="other")
+    return f"self.all(item, !({one}) || self.exists_one(other, {other} && other.{field} == item.{field}))"
+
 
 # The outer list of one is how CEL names a value: the pairs are derived once, and not once for each two items.
 DIFFERENT_PAIRS = Must(
     f"[self.map(item, {_pair_of_item()})].all(pairs, pairs.all(one, pairs.exists_one(other, other == one)))"
-    f" && self.all(item, !({_CUSTOMISED.format(item='item')}) || self.exists_one(other,"
-    f" {_CUSTOMISED.format(item='other')} && other.githubActions == item.githubActions))",
+    f" && {_compared_whole(_CUSTOMISED, 'githubActions')} && {_compared_whole(_FLEXIBLE, 'claims')}",
     "must have a different source in each item: Entra has one credential for each issuer and subject",
 )

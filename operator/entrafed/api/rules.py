@@ -7,8 +7,19 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic.dataclasses import dataclass
 
+from entrafed.api.claims import GITHUB, GITLAB, TERRAFORM, ClaimRule
 from entrafed.api.formats import ENTRA_ISSUER, MAX_VALUE, NO_BLANKS_AROUND, DnsLabel, Guid
-from entrafed.api.schema import ATOMIC_LIST, SET, Form, Must, at_least_one_of, camel_case, exactly_one_of, like
+from entrafed.api.schema import (
+    ATOMIC_LIST,
+    SET,
+    Form,
+    Must,
+    at_least_one_of,
+    camel_case,
+    exactly_one_of,
+    like,
+    list_keyed_by,
+)
 
 OWN_CLUSTER = "cluster"
 """The issuer that stands for the operator's own cluster, whatever its address."""
@@ -140,8 +151,13 @@ SubjectPattern = Annotated[
     config=camel_case(
         exactly_one_of("issuer", "managedIdentities"),
         Must(
-            "has(self.issuer) == has(self.subjects)",
-            "must have `subjects` with `issuer`, and may not have them without",
+            "has(self.issuer) ? has(self.subjects) != has(self.claims) : !has(self.subjects) && !has(self.claims)",
+            "must have `subjects` or `claims` with `issuer`, and may have neither without",
+        ),
+        Must(
+            f"!has(self.claims) || !has(self.issuer) || self.issuer.matches(r'^(?:{GITHUB}|{GITLAB}|{TERRAFORM})$')",
+            "may have `claims` only with an `issuer` of GitHub Actions, GitLab or HCP Terraform: Entra can match claims"
+            " of no other",
         ),
         Must(
             f"!has(self.issuer) || !self.issuer.matches(r'{ENTRA_ISSUER}')"
@@ -152,7 +168,7 @@ SubjectPattern = Annotated[
     ),
 )
 class CredentialMatch:
-    """Which sources of tokens a rule allows: pairs of one issuer and subjects of it, or managed identities."""
+    """Which sources of tokens a rule allows: one issuer and subjects or claims of it, or managed identities."""
 
     issuer: IssuerMatch | None = None
     """The issuer, exactly as tokens name it; or `cluster` for service accounts of this cluster. GitHub Actions is
@@ -162,6 +178,9 @@ class CredentialMatch:
     """Subjects of that issuer. `*` stands for any text without `/` and `:`; `**` for any text. `{namespace}` stands for
     the namespace of the object that asks. Upper and lower case matter. Examples: `system:serviceaccount:{namespace}:*`,
     `repo:contoso/web:**`."""
+    claims: Annotated[tuple[ClaimRule, ...], list_keyed_by("claim"), Field(min_length=1, max_length=4)] = ()
+    """What an item with `claims` must match at least: each of these claims, and within what is said here. What it
+    matches besides only narrows it. `subjects` never allow such an item, nor `claims` another one."""
     managed_identities: Annotated[tuple[IdentityPattern, ...], SET, Field(min_length=1, max_length=8)] = ()
     """Resource ids of user-assigned managed identities whose tokens may be trusted. `*` stands for any part of a name
     and never crosses a `/`; `**` does."""

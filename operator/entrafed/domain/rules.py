@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from entrafed.api.claims import ClaimRule
 from entrafed.api.federation import FederatedCredential, Target
 from entrafed.api.rules import (
     OWN_CLUSTER,
@@ -17,6 +18,7 @@ from entrafed.api.rules import (
     Rule,
     SelectorOperator,
 )
+from entrafed.domain.claims import Operator, Term, terms_of
 from entrafed.domain.credentials import Pair, ParentKind, resource_key
 from entrafed.domain.targets import ResolvedTarget
 
@@ -127,13 +129,30 @@ def _is_among(patterns: Iterable[str], resource_id: str | None) -> bool:
 
 def _allows_pair(match: CredentialMatch, pair: Pair, namespace: Namespace, cluster_issuers: Collection[str]) -> bool:
     if pair.expression:
-        return False
+        return match.issuer == pair.issuer and _allows_expression(match.claims, pair.expression, namespace)
     issuers = cluster_issuers if match.issuer == OWN_CLUSTER else (match.issuer,)
     return pair.issuer in issuers and any(_fits(pattern, pair.subject, namespace.name) for pattern in match.subjects)
 
 
-def _fits(pattern: str, text: str, namespace: str = _NAMESPACE) -> bool:
+def _allows_expression(claims: Collection[ClaimRule], expression: str, namespace: Namespace) -> bool:
+    """Whether every token that satisfies the expression is one that the rule means: each claim of the rule is demanded,
+    within one of its values. What else is demanded only narrows it."""
+    terms = terms_of(expression) or ()
+    return bool(claims) and all(
+        any(term.claim == rule.claim and _is_within(term, rule.values, namespace) for term in terms) for rule in claims
+    )
+
+
+def _is_within(term: Term, patterns: Iterable[str], namespace: Namespace) -> bool:
+    wildcards = "*?" if term.operator is Operator.MATCHES else ""  # and the schema refuses `?` in the patterns
+    return any(_fits(pattern, term.value, namespace.name, wildcards) for pattern in patterns)
+
+
+def _fits(pattern: str, text: str, namespace: str = _NAMESPACE, wildcards: str = "") -> bool:
     """Whether a pattern stands for the whole text. `*` never crosses `/` or `:`, `**` does; the rest is literal.
+
+    `wildcards` are characters of the text that stand for others themselves: only `**` takes those in, so that whatever
+    the text stands for is within the pattern. In a pattern they must not stand for themselves.
 
     Takes time in proportion to the pattern's length times the text's. A regular expression was rejected: with several
     `**` it takes time in proportion to a power of the text's length, and the text is written by whoever asks.
@@ -141,7 +160,7 @@ def _fits(pattern: str, text: str, namespace: str = _NAMESPACE) -> bool:
     ends = {0}  # positions in the text that what was read of the pattern can end at
     for part in re.split(r"(\*\*|\*|\{namespace\})", pattern):
         if part in ("*", "**"):
-            ends = _stretched(ends, text, stops="/:" if part == "*" else "")
+            ends = _stretched(ends, text, stops="/:" + wildcards if part == "*" else "")
         else:
             literal = namespace if part == _NAMESPACE else part
             ends = {end + len(literal) for end in ends if text.startswith(literal, end)}

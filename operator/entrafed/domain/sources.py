@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from entrafed.api.claims import Claims
 from entrafed.api.federation import FederatedCredential, Source
 from entrafed.api.pairs import DEV_OPS_ISSUER, GITHUB_ISSUER, GITLAB_ISSUER, GOOGLE_ISSUER, TERRAFORM_ISSUER
 from entrafed.api.pipelines import (
@@ -16,6 +17,7 @@ from entrafed.api.pipelines import (
     TerraformCloud,
 )
 from entrafed.api.sources import Aws, Google, ManagedIdentityRef, Oidc, ServiceAccountRef, Spiffe
+from entrafed.domain.claims import Operator, Term, expression_of
 from entrafed.domain.clouds import Cloud
 from entrafed.domain.credentials import Pair, Trust
 
@@ -72,6 +74,8 @@ def _pairs(source: Source, known: Known) -> tuple[Pair, ...]:
             pairs = (Pair(source.issuer, source.id),)
         case Oidc():
             pairs = (Pair(source.issuer, source.subject),)
+        case Claims():
+            pairs = (Pair(source.issuer, expression=_expression(source)),)
     return pairs
 
 
@@ -156,3 +160,10 @@ def _azure_devops(source: AzureDevOps, known: Known) -> Pair:
         case DevOpsIssuer() as own:
             subject = f"sc://{own.organization}/{own.project}/{own.service_connection}"
             return Pair(f"{DEV_OPS_ISSUER}/{own.organization_id.lower()}", subject)
+
+
+def _expression(source: Claims) -> str:
+    return expression_of(
+        Term(one.claim, Operator.MATCHES, one.matches) if one.matches else Term(one.claim, Operator.EQ, one.eq or "")
+        for one in source.match
+    )

@@ -1,65 +1,26 @@
 """Issuers outside: the token endpoint reads their discovery document and keys over HTTPS, and believes nothing else."""
 
-import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 import trustme
-from aiohttp import web
 
 from azure_callers import MovableClock, only
 from azure_clients import assertion_credential
 from entrafed_lab.azure import SimulatedAzure
 from entrafed_lab.azure.keys import SigningKey, external_token
 from entrafed_lab.azure.seed import READER_APP
+from external_issuer import Issuer, serving
 from lab_fixtures import StartAzure
 from sign_in_world import EXCHANGE, WEB, denial, sign_in, trust
 
 
-class Issuer:
-    """An OIDC issuer on loopback that a test may change while it serves."""
-
-    def __init__(self) -> None:
-        self.key = SigningKey()
-        self.keys: Any = {"keys": [self.key.jwk()]}
-        self.url = ""
-        self.discovery: dict[str, Any] = {}
-        self.status = 200
-        self.reads = 0
-
-    def serve_as(self, url: str, *, keys_at: str) -> None:
-        """Be the issuer of that name."""
-        self.url = url
-        self.discovery = {"issuer": url, "jwks_uri": keys_at}
-
-    def token(self, key: SigningKey | None = None) -> str:
-        return external_token(key or self.key, issuer=self.url, subject=WEB, audience=EXCHANGE)
-
-    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        self.reads += 1
-        if self.status != 200:
-            return web.Response(status=self.status)
-        if request.path.endswith("/.well-known/openid-configuration"):
-            return web.json_response(self.discovery)
-        return web.json_response(self.keys, content_type="application/jwk-set+json")
-
-
 @pytest_asyncio.fixture
 async def issuer(azure_ca: trustme.CA) -> AsyncIterator[Issuer]:
-    """Served over TLS by the tests' own CA."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    azure_ca.issue_cert("127.0.0.1").configure_cert(context)
-    issuer = Issuer()
-    runner = web.ServerRunner(web.Server(issuer.answer))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    url = f"https://127.0.0.1:{runner.addresses[0][1]}"
-    issuer.serve_as(url, keys_at=f"{url}/keys")
-    yield issuer
-    await runner.cleanup()
+    async with serving(azure_ca) as issuer:
+        yield issuer
 
 
 @pytest.fixture

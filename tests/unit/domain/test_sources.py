@@ -9,10 +9,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from entrafed.api.connection import CloudName
 from entrafed.api.federation import FederatedCredential
+from entrafed.domain.claims import Operator, Term, terms_of
 from entrafed.domain.clouds import CLOUDS
 from entrafed.domain.credentials import Pair
 from entrafed.domain.sources import Known, trust_of, trusts_of
-from golden_sources import ALL, ENTRA_SUBJECT, Golden, azure_devops
+from golden_sources import ALL, ENTRA_SUBJECT, FLEXIBLE, Golden, azure_devops
 from manifests import TENANT, Manifest, from_github, from_identity, from_oidc, from_service_account
 
 CLUSTER = "https://region.oic.example/tenant/cluster/"
@@ -39,9 +40,12 @@ def known(cloud: CloudName = CloudName.AZURE_PUBLIC, principal_id: str | None = 
     return Known(CLOUDS[cloud], TENANT, "payments", CLUSTER, principal_id)
 
 
-@pytest.mark.parametrize("golden", ALL.values(), ids=list(ALL))
+EVERY = {**ALL, **FLEXIBLE}
+
+
+@pytest.mark.parametrize("golden", EVERY.values(), ids=list(EVERY))
 def test_issuer_and_subject_are_those_of_the_tokens(golden: Golden) -> None:
-    assert trust_of(read(golden.source), known()).pair == Pair(golden.issuer, golden.subject)
+    assert trust_of(read(golden.source), known()).pair == Pair(golden.issuer, golden.subject, golden.expression)
 
 
 def test_a_service_account_is_always_of_the_objects_own_namespace() -> None:
@@ -62,7 +66,7 @@ def test_a_service_connection_of_entra_is_trusted_as_issued_by_the_clouds_own_en
 
 
 @clouds
-@pytest.mark.parametrize("golden", ALL.values(), ids=list(ALL))
+@pytest.mark.parametrize("golden", EVERY.values(), ids=list(EVERY))
 def test_the_audience_is_that_of_the_cloud_unless_the_item_has_one(golden: Golden, cloud: CloudName) -> None:
     assert trust_of(read(golden.source), known(cloud)).audience == AUDIENCES[cloud]
     assert trust_of(read({**golden.source, "audience": "api://own"}), known(cloud)).audience == "api://own"
@@ -108,6 +112,10 @@ def test_an_unknown_principal_id_is_an_error() -> None:
 GITHUB = {"repository": "contoso/web"}
 
 
+def matching(*match: Manifest) -> Manifest:
+    return {"claims": {"issuer": "https://gitlab.com", "match": list(match)}}
+
+
 @pytest.mark.parametrize(
     ("item", "complaint"),
     [
@@ -121,6 +129,12 @@ GITHUB = {"repository": "contoso/web"}
         ({"gitlab": {"project": "g/p"}}, "must have exactly one of `branch`, `tag`"),
         ({"gitlab": {"branch": "main"}}, "must have exactly one of `project`, `projectId`"),
         ({"azureDevOps": {}}, "must have exactly one of `entraIssuer`, `devOpsIssuer`"),
+        (matching({"claim": "sub"}), "must have exactly one of `eq`, `matches`"),
+        (matching({"claim": "sub", "eq": "x", "matches": "x*"}), "must have exactly one of `eq`, `matches`"),
+        (matching({"claim": "sub", "eq": "x' and claims['a'] eq 'y"}), "may not contain `'`"),
+        (matching({"claim": "sub", "matches": "x\\*"}), "may not contain `'`"),
+        (matching({"claim": "actor", "eq": "x"}), "'sub', 'job_workflow_ref'"),
+        (matching(), "at least 1 item"),
     ],
 )
 def test_an_item_that_says_too_little_or_too_much_is_not_read(item: Manifest, complaint: str) -> None:
@@ -142,3 +156,18 @@ def test_a_value_never_adds_a_part_to_a_github_subject(environment: str, claim: 
         environment.replace("%3A", ":"),
         claim.replace("%3A", ":"),
     ]
+
+
+quotable = st.text(
+    st.characters(exclude_characters="'\\*?\x7f", exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=40
+)
+
+
+@given(pattern=quotable, id_=st.integers(1, 10**18))
+def test_a_value_never_adds_a_term_to_an_expression(pattern: str, id_: int) -> None:
+    match = [{"claim": "project_id", "eq": str(id_)}, {"claim": "sub", "matches": f"{pattern}*"}]
+    expression = trust_of(read({"claims": {"issuer": "https://gitlab.com", "match": match}}), known()).pair.expression
+    assert terms_of(expression) == (
+        Term("sub", Operator.MATCHES, f"{pattern}*"),
+        Term("project_id", Operator.EQ, str(id_)),
+    )
