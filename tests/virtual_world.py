@@ -1,0 +1,41 @@
+"""The engine over the real SDK adapters, in front of a simulated Azure, in virtual time: durations and rates as they
+are, without the waiting. For tests marked `looptime`, and for `bench`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from crash.virtual_time import VirtualClock
+from engine_world import EngineWorld, new_world
+from entrafed.azure import BudgetSettings
+from entrafed_lab.azure import Delays, KeyRing, Rates, SimulatedAzure, Variants, default_seed
+from lab_fixtures import CLUSTER_ISSUER, OPERATOR_SUBJECT
+
+TOKENS_LIVE = 86_400  # seconds; longer than anything here takes, since the SDK judges tokens by the machine's clock
+
+
+@asynccontextmanager
+async def virtual_world(
+    directory: Path,
+    *,
+    keys: KeyRing | None = None,
+    delays: Delays | None = None,
+    rates: Rates | None = None,
+    variants: Variants | None = None,
+    budgets: BudgetSettings | None = None,
+) -> AsyncIterator[EngineWorld]:
+    """A world whose `azure` has the default seed and, unless told otherwise, neither delays nor throttling."""
+    clock = VirtualClock()
+    azure = SimulatedAzure(
+        seed=default_seed().trusting_operator(issuer=CLUSTER_ISSUER, subject=OPERATOR_SUBJECT, held=True),
+        keys=keys,
+        delays=delays or Delays.none(),
+        rates=rates or Rates.off(),
+        variants=variants,
+        clock=clock.now,
+        token_lifetime=TOKENS_LIVE,
+    )
+    async with azure:
+        token = directory / "operator-token"
+        token.write_text(azure.issue(issuer=CLUSTER_ISSUER, subject=OPERATOR_SUBJECT, lifetime=float(TOKENS_LIVE)))
+        yield await new_world(azure, token, scale=1.0, clock=clock, budgets=budgets or BudgetSettings())
