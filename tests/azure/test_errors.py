@@ -29,6 +29,7 @@ from entrafed_lab.azure.seed import (
     GITHUB,
     HOME_TENANT,
     OPERATOR_APP,
+    OPERATOR_PRINCIPAL,
     SUBSCRIPTION,
     WEB_IDENTITY,
     PolicySeed,
@@ -171,7 +172,7 @@ async def first_problem(*calls: Awaitable[None]) -> AzureProblem:
 
 
 async def test_without_a_role_the_missing_right_is_named(world: Connected) -> None:
-    world.azure.world.access.clear()
+    world.azure.world.take_rights(OPERATOR_PRINCIPAL)
     raised = await problem_of(world.cloud.target(world.sign_in, THE_IDENTITY))
     assert means(raised, FORBIDDEN, Reason.ACCESS_DENIED)
     assert "lacks Microsoft.ManagedIdentity/userAssignedIdentities/read there" in raised.problem.message

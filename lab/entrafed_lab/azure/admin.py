@@ -15,6 +15,7 @@ from entrafed_lab.azure.exchange import Answer, Call, ServiceName, json_answer, 
 from entrafed_lab.azure.faults import Fault, FaultHandle, Faults
 from entrafed_lab.azure.foreign import Foreign
 from entrafed_lab.azure.foreign_hosts import ForeignHosts
+from entrafed_lab.azure.foreign_roles import ForeignRoles
 from entrafed_lab.azure.request_log import RequestLog, RequestRecord
 from entrafed_lab.azure.snapshot import snapshot
 from entrafed_lab.azure.timing import Delays
@@ -80,6 +81,7 @@ class Admin:
                 ("POST", r"/tokens", self._token),
                 *Foreign(world).routes(),
                 *ForeignHosts(world).routes(),
+                *ForeignRoles(world).routes(),
             )
         ]
 

@@ -234,9 +234,15 @@ class Lock:
 
 
 @dataclass(slots=True)
+class StorageAccount:
+    name: str
+    resource_id: str
+    tenant_id: str
+
+
+@dataclass(slots=True)
 class Blob:
-    account: str
+    account: StorageAccount
     container: str
     name: str
     content: bytes
-    tenant_id: str

@@ -11,7 +11,7 @@ from entrafed_lab.azure.host_types import host_kind
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`name` such as "credentials.create"; `parent` is the application, identity or host written to, if any."""
+    """`name` such as "credentials.create"; `parent` is the application, identity, host or scope written to, if any."""
 
     name: str
     parent: str | None = None
@@ -29,6 +29,8 @@ _ARM_IDENTITY = re.compile(
 )
 
 
+_ROLES = re.compile(r"^(.*)/providers/microsoft\.authorization/(roledefinitions|roleassignments)(/[^/]+)?$")
+_ROLE_NOUNS = {"roledefinitions": "roleDefinitions", "roleassignments": "roleAssignments"}
 _HOST_OPERATION = re.compile(r"^/subscriptions/[^/]+/providers/[^/]+/locations/[^/]+/operations/[^/]+$")
 
 
@@ -84,6 +86,9 @@ def _arm(call: Call) -> Operation:
 def _elsewhere(method: str, path: str, write: bool) -> Operation:
     if host_kind(path) is not None:
         return Operation(f"hosts.{_VERBS[method]}", path, write)
+    if found := _ROLES.match(path):
+        verb = _VERBS[method] if found[3] or write else "list"
+        return Operation(f"{_ROLE_NOUNS[found[2]]}.{verb}", found[1] if write else None, write)
     if _HOST_OPERATION.match(path):
         return Operation("operations.get")
     listing = path.endswith("/userassignedidentities")

@@ -5,7 +5,16 @@ from random import Random
 from entrafed_lab.azure.clouds import CLOUDS
 from entrafed_lab.azure.documents import InvalidDocument
 from entrafed_lab.azure.history import ALWAYS
-from entrafed_lab.azure.objects import Access, Application, Blob, Identity, ServicePrincipal, Subscription, Tenant
+from entrafed_lab.azure.objects import (
+    Access,
+    Application,
+    Blob,
+    Identity,
+    ServicePrincipal,
+    StorageAccount,
+    Subscription,
+    Tenant,
+)
 from entrafed_lab.azure.seed import Seed, stable_id
 from entrafed_lab.azure.timing import Clock, Delays
 from entrafed_lab.azure.world import NoSuchObject, World
@@ -39,6 +48,7 @@ class _Planter:
         self._service_principals()
         self._subscriptions()
         self._hosts_and_blobs()
+        self._role_assignments()
 
     def _tenant_id(self, name: str) -> str:
         tenant = self._world.tenant(name)
@@ -129,7 +139,18 @@ class _Planter:
                 system_assigned=host.system_assigned,
                 created=ALWAYS,
             )
+        for account in self._seed.storage_accounts:
+            name = account.resource_id.rpartition("/")[2]
+            tenant_id = self._world.subscription_of(account.resource_id).tenant_id
+            self._world.storage_accounts[name] = StorageAccount(name, account.resource_id, tenant_id)
         for blob in self._seed.blobs:
-            self._world.blobs[blob.account, blob.container, blob.name] = Blob(
-                blob.account, blob.container, blob.name, blob.content.encode(), self._tenant_id(blob.tenant)
+            if blob.account not in self._world.storage_accounts:
+                raise NoSuchObject(f"storage account {blob.account}")
+            holder = self._world.storage_accounts[blob.account]
+            self._world.blobs.append(Blob(holder, blob.container, blob.name, blob.content.encode()))
+
+    def _role_assignments(self) -> None:
+        for item in self._seed.role_assignments:
+            self._world.give_role(
+                self._principal_id(item.principal), item.role, item.scope, condition=item.condition, created=ALWAYS
             )

@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 import yaml
 
+from entrafed_lab.azure.builtin_roles import PRIVILEGED_ROLES
 from entrafed_lab.azure.documents import InvalidDocument, parse
 from entrafed_lab.azure.host_types import HostKind, host_kind
 
@@ -161,12 +162,28 @@ class PolicySeed:
 
 
 @dataclass(frozen=True, slots=True)
+class RoleAssignmentSeed:
+    """A role, by its name, that a principal (its object id or display name) has at an ARM scope and below."""
+
+    principal: str
+    role: str
+    scope: str
+    condition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StorageAccountSeed:
+    resource_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class BlobSeed:
+    """A blob in one of the storage accounts, which is named by its name."""
+
     account: str
     container: str
     name: str
     content: str
-    tenant: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +198,8 @@ class Seed:
     hosts: tuple[HostSeed, ...] = ()
     access: tuple[AccessSeed, ...] = ()
     policies: tuple[PolicySeed, ...] = ()
+    role_assignments: tuple[RoleAssignmentSeed, ...] = ()
+    storage_accounts: tuple[StorageAccountSeed, ...] = ()
     blobs: tuple[BlobSeed, ...] = ()
     issuers: tuple[str, ...] = ()
     """External OIDC issuers whose keys the lab holds, under their real names."""
@@ -233,6 +252,27 @@ API_VM = f"{_GROUP}/providers/Microsoft.Compute/virtualMachines/api-1"
 API_NODES = f"{_GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets/api-nodes"
 API_APP = f"{_GROUP}/providers/Microsoft.App/containerApps/api"
 
+STORAGE_ACCOUNT = f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/contosodata"
+
+OPERATOR_ROLES = (
+    "Managed Identity Contributor",
+    "Managed Identity Operator",
+    "Virtual Machine Contributor",
+    "Website Contributor",
+    "Container Apps Contributor",
+    "Container Apps Jobs Contributor",
+    "Automation Contributor",
+)
+"""What the operator has at its subscription; besides, it may give roles, though none that give roles themselves."""
+
+NO_PRIVILEGED_ROLES = " AND ".join(
+    f"((!(ActionMatches{{'Microsoft.Authorization/roleAssignments/{action}'}})) OR "
+    f"(@{source}[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAllValues:GuidNotEquals "
+    f"{{{', '.join(PRIVILEGED_ROLES)}}}))"
+    for action, source in (("write", "Request"), ("delete", "Resource"))
+)
+"""Source: https://learn.microsoft.com/azure/role-based-access-control/delegate-role-assignments-examples"""
+
 GITHUB = "https://token.actions.githubusercontent.com"
 GITLAB = "https://gitlab.com"
 TERRAFORM = "https://app.terraform.io"
@@ -267,8 +307,21 @@ def default_seed() -> Seed:
             HostSeed("api-nodes", API_NODES),
             HostSeed("api-app", API_APP),
         ),
-        access=(AccessSeed("entrafed-operator", f"/subscriptions/{SUBSCRIPTION}"),),
-        blobs=(BlobSeed("contosodata", "reports", "hello.txt", "Hello from the simulated storage.\n", "contoso"),),
+        role_assignments=(
+            *(
+                RoleAssignmentSeed("entrafed-operator", role, f"/subscriptions/{SUBSCRIPTION}")
+                for role in OPERATOR_ROLES
+            ),
+            RoleAssignmentSeed(
+                "entrafed-operator",
+                "Role Based Access Control Administrator",
+                f"/subscriptions/{SUBSCRIPTION}",
+                NO_PRIVILEGED_ROLES,
+            ),
+            RoleAssignmentSeed("storage-reader", "Storage Blob Data Reader", STORAGE_ACCOUNT),
+        ),
+        storage_accounts=(StorageAccountSeed(STORAGE_ACCOUNT),),
+        blobs=(BlobSeed("contosodata", "reports", "hello.txt", "Hello from the simulated storage.\n"),),
         issuers=(GITHUB, GITLAB, TERRAFORM),
         operator="entrafed-operator",
     )

@@ -4,6 +4,7 @@ from typing import Any
 
 from entrafed_lab.azure.hosts import Host
 from entrafed_lab.azure.objects import Application, Credential, CredentialHolder, Identity
+from entrafed_lab.azure.roles import RoleAssignment
 from entrafed_lab.azure.world import World
 
 Document = dict[str, Any]
@@ -26,9 +27,14 @@ def snapshot(world: World) -> Document:
         ],
         "hosts": [host_document(item) for item in world.hosts.values()],
         "blobs": [
-            {"path": f"{item.account}/{item.container}/{item.name}", "tenantId": item.tenant_id}
-            for item in world.blobs.values()
+            {"path": f"{item.account.name}/{item.container}/{item.name}", "tenantId": item.account.tenant_id}
+            for item in world.blobs
         ],
+        "storageAccounts": [
+            {"name": item.name, "resourceId": item.resource_id, "tenantId": item.tenant_id}
+            for item in world.storage_accounts.values()
+        ],
+        "roleAssignments": [role_document(world, item) for item in world.roles.assignments.values()],
         "issuers": sorted(world.issuers),
     }
 
@@ -64,6 +70,18 @@ def credential_document(item: Credential) -> Document:
         "audiences": list(item.audiences),
         "description": item.description,
         "expression": item.expression,
+    }
+
+
+def role_document(world: World, item: RoleAssignment) -> Document:
+    return {
+        "name": item.name,
+        "tenantId": item.tenant_id,
+        "principalId": item.principal_id,
+        "role": world.roles.definitions[item.role_id].name,
+        "scope": item.scope,
+        "condition": item.condition,
+        "description": item.description,
     }
 
 

@@ -1,4 +1,4 @@
-"""Blobs of simulated storage accounts: `GET /{account}/{container}/{blob}`, for whoever has a token. No roles yet.
+"""Blobs of simulated storage accounts: `GET /{account}/{container}/{blob}`, for whoever has a token and a role.
 
 Source: https://learn.microsoft.com/rest/api/storageservices/authorize-with-azure-active-directory and
 https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes
@@ -10,8 +10,12 @@ from xml.sax.saxutils import escape
 
 from entrafed_lab.azure.clouds import STORAGE
 from entrafed_lab.azure.exchange import Answer, Call, Refused, ServiceName, TokenProblem
-from entrafed_lab.azure.objects import Blob
+from entrafed_lab.azure.objects import Blob, StorageAccount
+from entrafed_lab.azure.rights import may_use
 from entrafed_lab.azure.world import World
+
+CONTAINERS = "Microsoft.Storage/storageAccounts/blobServices/containers"
+READ = f"{CONTAINERS}/blobs/read"
 
 _TOKEN_PROBLEMS = {
     TokenProblem.MISSING: (
@@ -50,12 +54,14 @@ class Storage:
     def _answer(self, call: Call) -> Answer:
         account, _, rest = unquote(call.path).lstrip("/").partition("/")
         container, _, name = rest.partition("/")
-        held = [blob for blob in self._world.blobs.values() if blob.account == account]
-        if not held:
+        found_account = self._world.storage_accounts.get(account)
+        if found_account is None:
             raise Refused(404, "ResourceNotFound", "The specified resource does not exist.")
-        self._authenticate(call, held[0].tenant_id)
+        principal_id = self._authenticate(call, found_account.tenant_id)
         if call.method not in {"GET", "HEAD"}:
             raise Refused(405, "UnsupportedHttpVerb", "The resource doesn't support specified Http Verb.")
+        self._authorize(principal_id, found_account, container, name)
+        held = [blob for blob in self._world.blobs if blob.account is found_account]
         if all(blob.container != container for blob in held):
             raise Refused(404, "ContainerNotFound", "The specified container does not exist.")
         found = next((blob for blob in held if (blob.container, blob.name) == (container, name)), None)
@@ -63,7 +69,18 @@ class Storage:
             raise Refused(404, "BlobNotFound", "The specified blob does not exist.")
         return _content(found)
 
-    def _authenticate(self, call: Call, tenant_id: str) -> None:
+    def _authorize(self, principal_id: str, account: StorageAccount, container: str, name: str) -> None:
+        attributes = {
+            f"@resource[{CONTAINERS}:name]".lower(): container,
+            f"@resource[{CONTAINERS}/blobs:path]".lower(): name,
+        }
+        scope = f"{account.resource_id}/blobServices/default/containers/{container}"
+        if not may_use(self._world, principal_id, READ, scope, attributes):
+            message = "This request is not authorized to perform this operation using this permission."
+            raise Refused(403, "AuthorizationPermissionMismatch", message)
+
+    def _authenticate(self, call: Call, tenant_id: str) -> str:
+        """The object id of the principal that calls."""
         caller = call.caller
         if isinstance(caller, TokenProblem):
             raise _unauthorized(*_TOKEN_PROBLEMS[caller], tenant_id)
@@ -74,6 +91,7 @@ class Storage:
         principal = self._world.service_principal(caller.tenant_id, caller.app_id)
         if principal is None or principal.object_id != caller.object_id:
             raise _unauthorized("InvalidAuthenticationInfo", "The principal does not exist.", tenant_id)
+        return principal.object_id
 
 
 def _unauthorized(code: str, message: str, tenant_id: str) -> Refused:

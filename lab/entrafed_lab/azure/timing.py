@@ -29,6 +29,10 @@ class Delays:
     """How long a machine or an app takes to get or lose an identity."""
     attachment: float = 5.0
     """Until the token endpoint of a host knows an identity that was assigned to it."""
+    role_effect: float = 6.0
+    """Until a role that was given or taken away is so everywhere."""
+    principal_replication: float = 6.0
+    """Until Resource Manager finds a new principal in the directory."""
     key_cache: float = 300.0
     """How long the keys of an external issuer are remembered."""
     scale: float = 1.0

@@ -145,6 +145,35 @@ class SiteUpdate(StrEnum):
     ACCEPTED = "202"
 
 
+class ExistingRole(StrEnum):
+    """Whether the refusal of a second assignment of one role tells which the first one is."""
+
+    UNNAMED = "The role assignment already exists."
+    NAMED = "... The ID of the existing role assignment is ..."
+
+
+class SameRole(StrEnum):
+    """How an assignment is answered that is there already under its name."""
+
+    OK = "200"
+    CREATED = "201"
+    CONFLICT = "409 RoleAssignmentExists"
+
+
+class YoungPrincipal(StrEnum):
+    """Whether a role can be given to a principal that has not reached Resource Manager yet."""
+
+    ACCEPTED_WITH_TYPE = "when its type is given"
+    REFUSED = "400 PrincipalNotFound"
+
+
+class AbsentPrincipal(StrEnum):
+    """Whether a role can be given to a principal that does not exist."""
+
+    REFUSED = "400 PrincipalNotFound"
+    ACCEPTED_WITH_TYPE = "when its type is given"
+
+
 GRAPH_LIMITS = (
     Refusal(403, "Directory_QuotaExceeded", "The object quota has been exceeded for federatedIdentityCredentials."),
     Refusal(400, "Request_BadRequest", "Too many federatedIdentityCredentials: an application can have at most 20."),
@@ -191,5 +220,11 @@ class Variants:
     dead_identity: DeadIdentity = DeadIdentity.NULL_CLIENT
     host_model: HostModel = HostModel.AT_ONCE
     site_update: SiteUpdate = SiteUpdate.OK
+    existing_role: ExistingRole = ExistingRole.UNNAMED
+    same_role: SameRole = SameRole.OK
+    young_principal: YoungPrincipal = YoungPrincipal.ACCEPTED_WITH_TYPE
+    absent_principal: AbsentPrincipal = AbsentPrincipal.REFUSED
+    role_assignments: int = 4000
+    """At most, in one subscription."""
     page: int = 100
     """Objects on one page of a list when the client does not say how many."""

@@ -14,9 +14,11 @@ from entrafed_lab.azure.objects import (
     Identity,
     Lock,
     ServicePrincipal,
+    StorageAccount,
     Subscription,
     Tenant,
 )
+from entrafed_lab.azure.roles import RoleAssignment, Roles
 from entrafed_lab.azure.seed import PolicySeed, require_host_id, stable_id
 from entrafed_lab.azure.timing import Clock, Delays
 
@@ -42,7 +44,9 @@ class World:
         self.access: list[Access] = []
         self.locks: list[Lock] = []
         self.policies: list[PolicySeed] = []
-        self.blobs: dict[tuple[str, str, str], Blob] = {}
+        self.roles = Roles(clock=clock, delays=lambda: self.delays)
+        self.storage_accounts: dict[str, StorageAccount] = {}
+        self.blobs: list[Blob] = []
         self.issuers: set[str] = set()
         self.regions_without_credentials: set[str] = set()
         self.operator: Application | None = None
@@ -97,6 +101,13 @@ class World:
         if name not in self.subscriptions:
             raise NoSuchObject(f"subscription {name}")
         return self.subscriptions[name]
+
+    def principal(self, key: str) -> ServicePrincipal:
+        """The service principal with this object id or, in whatever tenant is first, name; raises `NoSuchObject`."""
+        for item in self.service_principals.values():
+            if key in (item.object_id, item.name):
+                return item
+        raise NoSuchObject(f"principal {key}")
 
     def service_principal(self, tenant_id: str, app_id: str) -> ServicePrincipal | None:
         return self.service_principals.get((tenant_id, app_id.lower()))
@@ -170,6 +181,7 @@ class World:
         """Remove an identity with its credentials. Hosts keep it attached, as a dead reference."""
         identity = self.identities.pop(self.identity(key).resource_id.lower())
         self.service_principals.pop((identity.tenant_id, identity.client_id), None)
+        self.roles.remove_at(identity.resource_id)
         return identity
 
     def recreate_identity(self, key: str) -> Identity:
@@ -213,6 +225,7 @@ class World:
         """Remove a host, and its system-assigned identity with it."""
         host = self.hosts.pop(self.host(key).id)
         self.exchange_system_identity(host, host.identity.system, None)
+        self.roles.remove_at(host.resource_id)
         return host
 
     def recreate_host(self, key: str) -> Host:
@@ -245,6 +258,42 @@ class World:
             self.service_principals[host.tenant_id, new.client_id] = ServicePrincipal(
                 host.tenant_id, new.principal_id, new.client_id, host.id, managed_identity=True, created=self.clock()
             )
+
+    def give_role(
+        self, principal: str, role: str, scope: str, *, condition: str | None = None, created: float | None = None
+    ) -> RoleAssignment:
+        """Give a role, by its name or id, to a principal, by its object id or name."""
+        found, definition = self.principal(principal), self.roles.definition(role)
+        if definition is None:
+            raise NoSuchObject(f"role {role}")
+        return self.roles.put(
+            RoleAssignment(
+                self.new_id("roleAssignment", scope, found.object_id, definition.id),
+                found.tenant_id,
+                scope,
+                found.object_id,
+                definition.id,
+                condition=condition,
+                created=self.clock() if created is None else created,
+            )
+        )
+
+    def take_rights(self, principal: str, *, role: str | None = None, scope: str | None = None) -> None:
+        """Take roles and other rights from a principal: one role or all, those given at one scope or everywhere."""
+        found, definition = self.principal(principal), None if role is None else self.roles.definition(role)
+        if role is not None and definition is None:
+            raise NoSuchObject(f"role {role}")
+        for item in list(self.roles.assignments.values()):
+            same_role = definition is None or item.role_id == definition.id
+            same_scope = scope is None or item.scope.lower() == scope.lower()
+            if item.principal_id == found.object_id and same_role and same_scope:
+                self.roles.remove(item)
+        if definition is None:
+            self.access = [
+                item
+                for item in self.access
+                if item.principal_id != found.object_id or (scope is not None and item.scope != scope.lower())
+            ]
 
     def lock(self, scope: str, level: str = "ReadOnly") -> Lock:
         """Put a management lock on a scope; remove it with `world.locks.remove`."""

@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from azure.core.exceptions import HttpResponseError
+from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
 from arm_hosts import block, hosts_as
 from azure_clients import assertion_credential
@@ -15,13 +16,14 @@ from entrafed_lab.azure.seed import (
     API_IDENTITY,
     GITHUB,
     HOME_TENANT,
+    OPERATOR_PRINCIPAL,
     READER_APP,
     READER_OBJECT,
     SUBSCRIPTION,
     WEB_IDENTITY,
     WEB_VM,
 )
-from graph_world import credentials_of, graph_as, names
+from graph_world import OWNED_BY, credentials_of, graph_as, names
 from host_world import VM
 from lab_fixtures import CLUSTER_ISSUER
 from sign_in_world import EXCHANGE, WEB, denial, sign_in, trust, workload
@@ -219,6 +221,33 @@ async def test_somebody_else_locks_and_unlocks_a_scope(simulated_azure: Simulate
     await admin("DELETE", f"/locks?scope={WEB_VM}", expect=404)
 
 
+async def test_somebody_else_gives_and_takes_roles(simulated_azure: SimulatedAzure, admin: AdminClient) -> None:
+    wish = {"principal": "billing", "role": "Reader", "scope": WEB_VM}
+    made = await admin("POST", "/roleAssignments", wish, expect=201)
+    assert (made["role"], made["scope"]) == ("Reader", WEB_VM)
+    assert made in (await admin("GET", "/snapshot"))["roleAssignments"]
+    await admin("DELETE", f"/roleAssignments/{made['name']}", expect=204)
+    await admin("DELETE", f"/roleAssignments/{made['name']}", expect=404)
+
+
+async def test_the_operator_loses_one_right_or_all(simulated_azure: SimulatedAzure, admin: AdminClient) -> None:
+    async with hosts_as(simulated_azure) as hosts:
+        await admin("DELETE", "/principals/entrafed-operator/rights?role=Managed Identity Operator", expect=204)
+        with pytest.raises(HttpResponseError, match="LinkedAuthorizationFailed"):
+            await hosts.patch(WEB_VM, block(API_IDENTITY))
+        await admin("DELETE", f"/principals/{OPERATOR_PRINCIPAL}/rights", expect=204)
+        with pytest.raises(HttpResponseError, match="AuthorizationFailed"):
+            await hosts.get(WEB_VM)
+
+
+async def test_permissions_for_graph_are_exchanged(simulated_azure: SimulatedAzure, admin: AdminClient) -> None:
+    await admin("PUT", "/principals/entrafed-operator/appRoles", {"appRoles": []}, expect=204)
+    with pytest.raises(ODataError, match="Insufficient privileges"):
+        await names(credentials_of(graph_as(simulated_azure)))
+    await admin("PUT", "/principals/entrafed-operator/appRoles", {"appRoles": [OWNED_BY]}, expect=204)
+    assert await names(credentials_of(graph_as(simulated_azure))) == ["terraform-production"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "words"),
     [
@@ -249,6 +278,9 @@ async def test_a_wrong_wish_is_told_with_what_is_possible(
         ("PUT", "/hosts/nowhere/identities/web", None),
         ("PUT", f"/hosts/{VM}/identities/nobody", None),
         ("DELETE", "/hosts/nowhere", None),
+        ("DELETE", "/principals/nobody/rights", None),
+        ("DELETE", "/principals/billing/rights?role=Nothing", None),
+        ("POST", "/roleAssignments", {"principal": "billing", "role": "Nothing", "scope": WEB_VM}),
     ],
 )
 async def test_what_does_not_exist_is_404(admin: AdminClient, method: str, path: str, body: object) -> None:

@@ -74,6 +74,8 @@ def test_a_mistake_in_a_seed_file_is_told_with_its_place(tmp_path: Path, text: s
     [
         ("applications: [{tenant: acme, name: shop}]", "tenant acme"),
         ("operator: nobody", "application nobody"),
+        (SEED + "roleAssignments: [{principal: shop, role: Nothing, scope: /subscriptions/x}]", "role Nothing"),
+        (SEED + "blobs: [{account: none, container: c, name: n, content: x}]", "storage account none"),
         (SEED + "access: [{principal: nobody, scope: /subscriptions/x}]", "principal nobody"),
         (f"identities: [{{resourceId: {WEB_IDENTITY}}}]", f"subscription {SUBSCRIPTION}"),
     ],

@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from entrafed_lab.azure.arm.request import ArmRequest
+from entrafed_lab.azure.arm.role_requests import existing, read_wish, requested
 from entrafed_lab.azure.arm.routes import MANAGED_IDENTITY, Kind
+from entrafed_lab.azure.conditions import Attributes
 from entrafed_lab.azure.exchange import Caller, Refused, parse_object
 from entrafed_lab.azure.objects import Lock
+from entrafed_lab.azure.rights import Right, right_to
+from entrafed_lab.azure.roles import covers
 from entrafed_lab.azure.seed import PolicySeed
 from entrafed_lab.azure.world import World
 
@@ -24,6 +28,8 @@ class Admission:
     def check(self, request: ArmRequest) -> None:
         if request.kind is Kind.HOST_OPERATION:
             return  # whoever knows the address may look
+        if request.kind is Kind.ROLE_DEFINITION and not request.root:
+            return  # built-in roles are the same for everybody
         self._check_access(request)
         if request.kind is Kind.PROVIDER:
             return
@@ -34,23 +40,36 @@ class Admission:
 
     def may(self, caller: Caller, action: str, scope: str) -> bool:
         """Whether the caller has the right to an action at a scope."""
-        return any(
-            _allows(access.actions, action)
-            for access in self._world.access
-            if access.principal_id == caller.object_id and _covers(access.scope, scope)
-        )
+        return right_to(self._world, caller.object_id, action, scope) is Right.GIVEN
 
     def _check_access(self, request: ArmRequest) -> None:
         """A subscription that does not exist is a scope where nobody may do anything."""
         known = request.subscription_id in self._world.subscriptions
-        if not known or not self.may(request.caller, request.action, request.scope):
-            raise Refused(
-                403,
-                "AuthorizationFailed",
-                f"The client '{request.caller.app_id}' with object id '{request.caller.object_id}' does not have "
-                f"authorization to perform action '{request.action}' over scope '{request.scope}' or the scope is "
-                "invalid. If access was recently granted, please refresh your credentials.",
-            )
+        attributes = self._attributes(request)
+        right = right_to(self._world, request.caller.object_id, request.action, request.scope, attributes)
+        if known and right is Right.GIVEN:
+            return
+        having = "does not have authorization"
+        if right is Right.OUTSIDE_CONDITION:
+            having = "has an authorization with ABAC condition that is not fulfilled"
+        raise Refused(
+            403,
+            "AuthorizationFailed",
+            f"The client '{request.caller.app_id}' with object id '{request.caller.object_id}' {having} to perform "
+            f"action '{request.action}' over scope '{request.scope}' or the scope is invalid. If access was recently "
+            "granted, please refresh your credentials.",
+        )
+
+    def _attributes(self, request: ArmRequest) -> Attributes | None:
+        """What conditions of the caller's own roles may ask about the role that it gives or takes away."""
+        if request.kind is not Kind.ROLE_ASSIGNMENT or request.name is None:
+            return {}
+        if request.method == "PUT":
+            return requested(read_wish(request.body))
+        subscription = self._world.subscriptions.get(request.subscription_id)
+        tenant_id = "" if subscription is None else subscription.tenant_id
+        found = self._world.roles.assignments.get((tenant_id, request.name.lower()))
+        return None if found is None else existing(found)
 
     def _check_group(self, request: ArmRequest) -> None:
         subscription = self._world.subscriptions[request.subscription_id]
@@ -68,9 +87,7 @@ class Admission:
             )
 
     def _check_locks(self, request: ArmRequest) -> None:
-        locks = [
-            lock.scope for lock in self._world.locks if _covers(lock.scope, request.path) and _stops(lock, request)
-        ]
+        locks = [lock.scope for lock in self._world.locks if covers(lock.scope, request.path) and _stops(lock, request)]
         if locks:
             operation = "delete" if request.method == "DELETE" else "write"
             raise Refused(
@@ -95,16 +112,7 @@ class Admission:
                 )
 
     def _policies_at(self, path: str) -> Iterator[PolicySeed]:
-        return (policy for policy in self._world.policies if _covers(policy.scope, path))
-
-
-def _covers(scope: str, path: str) -> bool:
-    """Whether a path is a scope or below it."""
-    return f"{path.lower()}/".startswith(f"{scope.lower().rstrip('/')}/")
-
-
-def _allows(actions: tuple[str, ...], action: str) -> bool:
-    return any(fnmatchcase(action.lower(), pattern.lower()) for pattern in actions)
+        return (policy for policy in self._world.policies if covers(policy.scope, path))
 
 
 def _stops(lock: Lock, request: ArmRequest) -> bool:

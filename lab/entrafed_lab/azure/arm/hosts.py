@@ -57,7 +57,7 @@ class Hosts:
             return self._show(host)  # nothing is read, so nothing changes
         return await self._update(request, host)
 
-    def operation(self, request: ArmRequest) -> Answer:
+    async def operation(self, request: ArmRequest) -> Answer:
         """How an update is going; the form depends on the provider."""
         for host in self._world.hosts.values():
             found = host.operation(request.name or "")

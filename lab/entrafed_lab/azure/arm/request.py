@@ -56,7 +56,8 @@ class ArmRequest:
     @property
     def scope(self) -> str:
         """Where the caller needs the right to do this."""
-        return self.root if self.name is None or self.kind is Kind.PROVIDER else self.path
+        inside = self.name is None or self.kind in {Kind.PROVIDER, Kind.ROLE_DEFINITION, Kind.ROLE_ASSIGNMENT}
+        return self.root if inside else self.path
 
     @property
     def action(self) -> str:

@@ -16,7 +16,11 @@ from entrafed_lab.azure.host_types import HOST_TYPES, HostKind
 MANAGED_IDENTITY: Final = "Microsoft.ManagedIdentity"
 IDENTITY_TYPE: Final = f"{MANAGED_IDENTITY}/userAssignedIdentities"
 CREDENTIAL_TYPE: Final = f"{IDENTITY_TYPE}/federatedIdentityCredentials"
+AUTHORIZATION: Final = "Microsoft.Authorization"
+ROLE_DEFINITION_TYPE: Final = f"{AUTHORIZATION}/roleDefinitions"
+ROLE_ASSIGNMENT_TYPE: Final = f"{AUTHORIZATION}/roleAssignments"
 
+ROLE_VERSIONS: Final = ("2015-07-01", "2018-01-01-preview", "2020-04-01-preview", "2022-04-01", "2022-05-01-preview")
 EXPRESSION_VERSIONS: Final = ("2025-01-31-preview", "2025-05-31-preview")
 CREDENTIAL_VERSIONS: Final = (
     "2022-01-31-preview", "2023-01-31", "2024-11-30", *EXPRESSION_VERSIONS, "2026-04-30", "2026-05-31",
@@ -37,6 +41,8 @@ class Kind(Enum):
     CREDENTIAL = auto()
     HOST = auto()
     HOST_OPERATION = auto()
+    ROLE_DEFINITION = auto()
+    ROLE_ASSIGNMENT = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,18 @@ _ANYWHERE = f"(?P<root>{_SUBSCRIPTION}(?:{_GROUP})?)"
 _CREDENTIALS = f"(?P<root>{_SUBSCRIPTION}{_GROUP}{_IDENTITIES}/(?P<identity>[^/]+))/federatedIdentityCredentials"
 _OPERATION = f"{_PROVIDER}/locations/(?P<location>[^/]+)/operations{_NAME}"
 
+_SCOPE = f"(?P<root>{_SUBSCRIPTION}(?:{_GROUP}(?:/providers/.+)?)?)"
+_ROLE_DEFINITIONS = f"(?:{_SCOPE})?/providers/{re.escape(ROLE_DEFINITION_TYPE)}"
+_ROLE_ASSIGNMENTS = f"{_SCOPE}/providers/{re.escape(ROLE_ASSIGNMENT_TYPE)}"
+
 ROUTES: Final = (
+    _route(Kind.ROLE_DEFINITION, ROLE_DEFINITION_TYPE, _ROLE_DEFINITIONS, ROLE_VERSIONS, "GET"),
+    _route(Kind.ROLE_DEFINITION, ROLE_DEFINITION_TYPE, f"{_ROLE_DEFINITIONS}{_NAME}", ROLE_VERSIONS, "GET"),
+    _route(Kind.ROLE_ASSIGNMENT, ROLE_ASSIGNMENT_TYPE, _ROLE_ASSIGNMENTS, ROLE_VERSIONS, "GET"),
+    _route(
+        Kind.ROLE_ASSIGNMENT, ROLE_ASSIGNMENT_TYPE, f"{_ROLE_ASSIGNMENTS}{_NAME}", ROLE_VERSIONS,
+        "GET", "PUT", "DELETE",
+    ),
     _route(Kind.PROVIDER, "", _PROVIDER, None, "GET"),
     _route(Kind.PROVIDER, "", f"{_PROVIDER}/(?P<name>register)", None, "POST"),
     _route(Kind.HOST_OPERATION, "", _OPERATION, None, "GET"),

@@ -1,5 +1,6 @@
 """What answers under https://management.azure.com: who calls, what it costs, where it goes."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from uuid import uuid4
 
@@ -11,6 +12,8 @@ from entrafed_lab.azure.arm.errors import arm_error
 from entrafed_lab.azure.arm.hosts import Hosts
 from entrafed_lab.azure.arm.identities import Identities
 from entrafed_lab.azure.arm.request import ArmRequest, read_request
+from entrafed_lab.azure.arm.role_assignments import RoleAssignments
+from entrafed_lab.azure.arm.role_definitions import RoleDefinitions
 from entrafed_lab.azure.arm.routes import MANAGED_IDENTITY, PROVIDERS, Kind
 from entrafed_lab.azure.exchange import Answer, Call, Refused, ServiceName, json_answer
 from entrafed_lab.azure.throttling import Throttle
@@ -29,10 +32,19 @@ class Arm:
         self._budgets = Budgets(throttle)
         pages = Pages(url=url, size=variants.page)
         self._identities = Identities(world=world, pages=pages)
-        self._hosts = Hosts(world=world, admission=self._admission, variants=variants, url=url)
-        self._credentials = Credentials(
+        credentials = Credentials(
             world=world, identities=self._identities, budgets=self._budgets, variants=variants, pages=pages
         )
+        hosts = Hosts(world=world, admission=self._admission, variants=variants, url=url)
+        self._answering: Mapping[Kind, Callable[[ArmRequest], Awaitable[Answer]]] = {
+            Kind.PROVIDER: self._provider,
+            Kind.IDENTITY: self._identity,
+            Kind.CREDENTIAL: credentials.answer,
+            Kind.HOST: hosts.answer,
+            Kind.HOST_OPERATION: hosts.operation,
+            Kind.ROLE_DEFINITION: RoleDefinitions(world=world, pages=pages).answer,
+            Kind.ROLE_ASSIGNMENT: RoleAssignments(world=world, variants=variants, pages=pages).answer,
+        }
 
     def error(self, status: int, code: str, message: str) -> Answer:
         return arm_error(status, code, message)
@@ -43,26 +55,16 @@ class Arm:
             request = read_request(call)
             headers |= self._budgets.take_bucket(request)
             self._admission.check(request)
-            answer = await self._routed(request)
+            answer = await self._answering[request.kind](request)
         except Refused as refused:
             answer = arm_error(refused.status, refused.code, refused.message, refused.headers)
         return replace(answer, headers={**headers, **answer.headers})
 
-    async def _routed(self, request: ArmRequest) -> Answer:
-        match request.kind:
-            case Kind.PROVIDER:
-                return self._provider(request)
-            case Kind.IDENTITY:
-                self._budgets.take_provider(request)
-                return await self._identities.answer(request)
-            case Kind.CREDENTIAL:
-                return await self._credentials.answer(request)
-            case Kind.HOST:
-                return await self._hosts.answer(request)
-            case Kind.HOST_OPERATION:
-                return self._hosts.operation(request)
+    async def _identity(self, request: ArmRequest) -> Answer:
+        self._budgets.take_provider(request)
+        return await self._identities.answer(request)
 
-    def _provider(self, request: ArmRequest) -> Answer:
+    async def _provider(self, request: ArmRequest) -> Answer:
         """Whether the subscription is registered to use a provider; a POST registers it at once. Only the one of
         managed identities can be missing."""
         subscription = self._world.subscriptions[request.subscription_id]

@@ -7,6 +7,7 @@ import pytest_asyncio
 from azure.mgmt.msi.aio import ManagedServiceIdentityClient
 
 from arm_hosts import HostCalls, hosts_as
+from arm_roles import RoleCalls, roles_as
 from arm_world import CredentialsOf, arm_as
 from entrafed_lab.azure import SimulatedAzure
 
@@ -27,4 +28,11 @@ def web(arm: ManagedServiceIdentityClient) -> CredentialsOf:
 async def hosts(simulated_azure: SimulatedAzure) -> AsyncIterator[HostCalls]:
     """Hosts in the hands of the operator."""
     async with hosts_as(simulated_azure) as calls:
+        yield calls
+
+
+@pytest_asyncio.fixture
+async def roles(simulated_azure: SimulatedAzure) -> AsyncIterator[RoleCalls]:
+    """Role assignments in the hands of the operator."""
+    async with roles_as(simulated_azure) as calls:
         yield calls

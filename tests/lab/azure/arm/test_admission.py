@@ -141,6 +141,7 @@ async def test_a_subscription_can_be_registered(
     simulated_azure: SimulatedAzure, arm: ManagedServiceIdentityClient
 ) -> None:
     simulated_azure.world.subscriptions[SUBSCRIPTION].registered = False
+    simulated_azure.world.give_role("entrafed-operator", "Contributor", f"/subscriptions/{SUBSCRIPTION}")
     before = await send(simulated_azure, "GET", f"{PROVIDER}?api-version=2016-02-01")
     answer = await send(simulated_azure, "POST", f"{PROVIDER}/register?api-version=2016-02-01")
     assert before.document["registrationState"] == "NotRegistered"

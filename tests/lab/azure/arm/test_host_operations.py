@@ -11,7 +11,7 @@ from azure_callers import MovableClock, only
 from entrafed_lab.azure import SimulatedAzure, Variants
 from entrafed_lab.azure.host_types import HostKind
 from entrafed_lab.azure.hosts import Failure, throttled_behind_the_host
-from entrafed_lab.azure.seed import API_IDENTITY, WEB_IDENTITY, WEB_VM
+from entrafed_lab.azure.seed import API_IDENTITY, API_VM, WEB_IDENTITY, WEB_VM
 from entrafed_lab.azure.variants import HostModel, SiteUpdate
 from lab_fixtures import StartAzure
 
@@ -134,9 +134,9 @@ async def test_a_second_update_of_a_busy_host_is_a_conflict(start_azure: StartAz
 @pytest.mark.parametrize("kind", PATCHED)
 async def test_two_hosts_are_updated_at_the_same_time(start_azure: StartAzure, kind: HostKind) -> None:
     azure = await start_azure(delays=only(operation=0.05, host_operation=0.1))
-    host, other = planted_host(azure, kind), planted_host(azure, HostKind.CLUSTER)
+    host = planted_host(azure, kind)
     async with hosts_as(azure) as hosts:
-        await asyncio.gather(hosts.patch(host, block(WEB_IDENTITY)), hosts.begin(other, {"tags": {"a": "b"}}))
+        await asyncio.gather(hosts.patch(host, block(WEB_IDENTITY)), hosts.begin(API_VM, {"tags": {"a": "b"}}))
         assert await hosts.assigned(host) == {"web"}
 
 

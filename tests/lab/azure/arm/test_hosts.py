@@ -377,6 +377,7 @@ async def test_some_hosts_take_tags_in_a_patch_and_no_identities(
     simulated_azure: SimulatedAzure, hosts: HostCalls, kind: HostKind
 ) -> None:
     host = planted_host(simulated_azure, kind, "web")
+    simulated_azure.world.give_role("entrafed-operator", "Contributor", host)
     await hosts.patch(host, {**block(API_IDENTITY), "tags": {"owner": "payments"}})
     assert await hosts.assigned(host) == {"web"}
     assert (await hosts.get(host))["tags"] == {"owner": "payments"}
@@ -384,6 +385,7 @@ async def test_some_hosts_take_tags_in_a_patch_and_no_identities(
 
 async def test_a_patch_of_a_workflow_changes_nothing(simulated_azure: SimulatedAzure, hosts: HostCalls) -> None:
     host = planted_host(simulated_azure, HostKind.WORKFLOW, "web")
+    simulated_azure.world.give_role("entrafed-operator", "Contributor", host)
     await hosts.patch(host, {**block(API_IDENTITY), "tags": {"owner": "payments"}})
     assert await hosts.assigned(host) == {"web"}
     assert (await hosts.get(host))["tags"] == {}
