@@ -112,8 +112,8 @@ class EngineWorld:
     engine: Engine | None = None
     metrics: Metrics = field(default_factory=lambda: Metrics(time.monotonic))
 
-    def connect(self, *rules: Manifest, name: str = "default") -> None:
-        """An EntraConnection for the simulated Azure with these rules."""
+    def connect(self, *rules: Manifest, name: str = "default", **spec: Any) -> None:
+        """An EntraConnection for the simulated Azure with these rules; further words go into its spec."""
         self.cluster.apply(
             {
                 "apiVersion": "entrafed.io/v1beta1",
@@ -129,6 +129,7 @@ class EngineWorld:
                         "arm": self.azure.url(ServiceName.ARM),
                     },
                     "rules": list(rules),
+                    **spec,
                 },
             }
         )

@@ -39,6 +39,8 @@ class MemoryCluster:
     events: list[Event] = field(default_factory=list)
     before: Around = _silent
     after: Around = _silent
+    announces: Callable[[], str] = lambda: ISSUER
+    """The issuer that the API server which is asked announces."""
 
     def __post_init__(self) -> None:
         self._bodies: dict[Key, Body] = {}
@@ -165,7 +167,7 @@ class MemoryCluster:
         self.events.append(event)
 
     async def cluster_issuer(self) -> str:
-        return ISSUER
+        return self.announces()
 
     def _write_federation(self, name: str, metadata: Metadata, change: Callable[[Body], None]) -> Federation:
         key = ("ManagedIdentityFederation", metadata.namespace or "", metadata.name)

@@ -25,6 +25,7 @@ EVERY_VALUE: dict[str, Any] = {
         "resyncSeconds": 60,
         "revocationDelaySeconds": 0,
         "azureLimitsShare": 0.5,
+        "issuerGraceSeconds": 0,
         "formerClusterIds": ["0e5b4a36-0000-4000-8000-000000000001", "0e5b4a36-0000-4000-8000-000000000002"],
     },
     "podLabels": {"team": "platform"},

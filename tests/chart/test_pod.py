@@ -147,6 +147,7 @@ def test_every_setting_of_the_chart_reaches_the_operator() -> None:
         "resyncSeconds": 60,
         "revocationDelaySeconds": 0.5,
         "azureLimitsShare": 0.25,
+        "issuerGraceSeconds": 7200.5,
         "formerClusterIds": ["one", "two"],
     }
 
@@ -156,6 +157,7 @@ def test_every_setting_of_the_chart_reaches_the_operator() -> None:
         resync_seconds=60,
         revocation_delay_seconds=0.5,
         azure_limits_share=0.25,
+        issuer_grace_seconds=7200.5,
         former_cluster_ids=("one", "two"),
     )
 

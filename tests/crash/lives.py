@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from lab_fixtures import CLUSTER_ISSUER, OPERATOR_SUBJECT
 
 POLL = 1.0  # seconds
 PATIENCE = 1800.0  # seconds, after which something that is not quiet counts as never quiet
+ISSUER_GRACE = 1800.0  # seconds; a day of virtual time takes longer than it is worth
 TOKEN_LIFETIME = 86400.0  # seconds; longer than any story
 
 Act = Callable[[EngineWorld], None]
 
 NOT_OURS = ("resourceVersion", "spec")
 """What tells nothing about what the operator did."""
-TIMES = ("lastTransitionTime", "deniedSince", "creationTimestamp", "deletionTimestamp")
+TIMES = ("lastTransitionTime", "deniedSince", "retiringSince", "creationTimestamp", "deletionTimestamp")
 """Of these only tells whether they are there."""
 
 
@@ -93,7 +94,9 @@ class Stage:
         async with azure:
             token = self.directory / "operator-token"
             token.write_text(azure.issue(issuer=CLUSTER_ISSUER, subject=OPERATOR_SUBJECT, lifetime=TOKEN_LIFETIME))
-            yield await new_world(azure, token, scale=1.0, clock=clock)
+            world = await new_world(azure, token, scale=1.0, clock=clock)
+            world.timing = replace(world.timing, issuer_grace=ISSUER_GRACE)
+            yield world
 
 
 class _Play:

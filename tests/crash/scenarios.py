@@ -16,9 +16,13 @@ from engine_world import (
     oidc,
 )
 from entrafed_lab.azure.seed import API_IDENTITY, READER_APP
+from lab_fixtures import CLUSTER_ISSUER
 
 REVOCATION = 660.0  # seconds: the delay of a revocation, and a little more
 LATER = 90.0  # seconds, after which no own write is taken for newer than a list that contradicts it
+ROTATION = 720.0  # seconds, after which an issuer that the API server announces no more begins to retire
+GRACE = 1900.0  # seconds, after which it has retired
+GREEN = "https://oidc.example/green/"
 VM = {"name": "vm", "managedIdentity": {"resourceId": API_IDENTITY}}
 ISSUER = "https://issuer.example"
 
@@ -41,6 +45,10 @@ def _deleted(*names: str) -> Step:
 
 def _long_ago(step: Step) -> Step:
     return replace(step, later=LATER)
+
+
+def _waited(seconds: float) -> Step:
+    return Step(lambda _: None, later=seconds)
 
 
 def _together(*steps: Step) -> Step:
@@ -106,6 +114,24 @@ def _identity_made_again(world: EngineWorld) -> None:
     _look_again(world)
 
 
+def _issuer_changed(world: EngineWorld) -> None:
+    world.cluster.announces = lambda: GREEN
+
+
+def _issuer_changed_in_a_full_target(world: EngineWorld) -> None:
+    _full(world)
+    _look_again(world)
+    _issuer_changed(world)
+
+
+def _both_issuers(world: EngineWorld) -> None:
+    world.connect(EVERYTHING, clusterIssuers=[CLUSTER_ISSUER, GREEN])
+
+
+def _one_issuer(world: EngineWorld) -> None:
+    world.connect(EVERYTHING, clusterIssuers=[GREEN])
+
+
 def _target_deleted(world: EngineWorld) -> None:
     world.azure.world.delete_application(READER_APP)
     world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "web")
@@ -132,8 +158,14 @@ def _on(target: Manifest) -> tuple[Scenario, ...]:
     kind = next(iter(target))
     on = {"target": target}
     shared = (_applied(oidc("a", "shared"), **ONE, **on), _applied(oidc("b", "shared"), B, **TWO, **on))
+    rotated = Step(_issuer_changed, later=ROTATION)
     return (
         Scenario(f"creation on {kind}", (_applied(A, WEB, **on),)),
+        Scenario(
+            f"issuer rotated on {kind}",
+            (rotated, _waited(GRACE), _deleted("web")),
+            (_long_ago(_applied(A, WEB, **on)),),
+        ),
         Scenario(f"pair edited on {kind}", (_applied(oidc("a", "job-2"), WEB, **on),), (_applied(A, WEB, **on),)),
         Scenario(f"audience edited on {kind}", (_applied({**A, "audience": "api://x"}, **on),), (_applied(A, **on),)),
         Scenario(f"item removed on {kind}", (_applied(B, **on),), (_applied(A, B, **on),)),
@@ -215,6 +247,22 @@ SCENARIOS = (
     ),
     Scenario(
         "source identity made again", (Step(_identity_made_again),), (_long_ago(_applied(VM)),), is_seen_at_once=True
+    ),
+    Scenario(
+        "issuer rotated without room",
+        (Step(_issuer_changed_in_a_full_target, later=ROTATION), _waited(LATER)),
+        (_long_ago(_applied(WEB)),),
+        is_seen_at_once=True,
+    ),
+    Scenario(
+        "issuer rotated, then the item removed",
+        (Step(_issuer_changed, later=ROTATION), _applied(A)),
+        (_long_ago(_applied(A, WEB)),),
+    ),
+    Scenario(
+        "one cluster in place of another",
+        (Step(_both_issuers), Step(_one_issuer, later=GRACE)),
+        (_long_ago(_applied(A, WEB)),),
     ),
     Scenario("target deleted, then the object", (Step(_target_deleted),), (_long_ago(_applied(A)),)),
     Scenario("created and deleted at once", (_together(_applied(A), _deleted("web")),)),

@@ -47,7 +47,7 @@ async def client(cluster: Cluster) -> AsyncIterator[Client]:
 
 @pytest.fixture
 def kube(client: Client) -> Kube:
-    return ApiServer.over(client, SystemClock(), instance="test", issuer_life=60.0)
+    return ApiServer.over(client, SystemClock(), instance="test")
 
 
 @pytest.fixture

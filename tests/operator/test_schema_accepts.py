@@ -84,6 +84,11 @@ ODD_BUT_RIGHT: dict[str, Manifest] = {
             "arm": "https://127.0.0.1:8445",
         }
     ),
+    "one issuer for the cluster, with its slash": connection(clusterIssuers=["https://region.oic.example/1/2/"]),
+    "issuers of four clusters that do the same work": connection(
+        clusterIssuers=[f"https://region.oic.example/{number}" for number in range(4)]
+    ),
+    "issuers that differ in a slash": connection(clusterIssuers=["https://issuer.example", "https://issuer.example/"]),
     "a selector with expressions": connection(
         rule(namespaces={"selector": {"matchExpressions": [{"key": "team", "operator": "Exists"}]}})
     ),

@@ -223,6 +223,34 @@ MISTAKES: dict[str, tuple[Manifest, str, str]] = {
         "spec.credential.workloadIdentity.clientId",
         "Required value",
     ),
+    "no cluster issuer in a list": (connection(clusterIssuers=[]), "spec.clusterIssuers", "should have at least 1"),
+    "five cluster issuers": (
+        connection(clusterIssuers=[f"https://{number}.example" for number in range(5)]),
+        "spec.clusterIssuers",
+        "Too many",
+    ),
+    "a cluster issuer twice": (
+        connection(clusterIssuers=["https://x.example", "https://x.example"]),
+        "spec.clusterIssuers[1]",
+        "Duplicate value",
+    ),
+    "a cluster issuer over http": (connection(clusterIssuers=["http://x"]), "spec.clusterIssuers[0]", HTTPS),
+    "a cluster issuer with a wildcard": (
+        connection(clusterIssuers=["https://*.example"]),
+        "spec.clusterIssuers[0]",
+        WILDCARD,
+    ),
+    "a cluster issuer with a blank": (connection(clusterIssuers=["https://x "]), "spec.clusterIssuers[0]", BLANKS),
+    "a cluster issuer of Entra": (
+        connection(clusterIssuers=[f"https://login.microsoftonline.com/{TENANT}/v2.0"]),
+        "spec.clusterIssuers[0]",
+        ENTRA,
+    ),
+    "a cluster issuer that is too long": (
+        connection(clusterIssuers=[f"https://x.example/{LONG}"]),
+        "spec.clusterIssuers[0]",
+        "Too long",
+    ),
     "an endpoint over http": (
         connection(endpoints={"login": "http://x", "graph": "https://x", "arm": "https://x"}),
         "spec.endpoints.login",

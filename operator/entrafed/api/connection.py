@@ -9,11 +9,11 @@ from pydantic.dataclasses import dataclass
 
 from entrafed.api.conditions import Conditions
 from entrafed.api.dumping import dump
-from entrafed.api.formats import Endpoint, Guid
+from entrafed.api.formats import Endpoint, Guid, Issuer
 from entrafed.api.metadata import Metadata
 from entrafed.api.parsing import parse
 from entrafed.api.rules import Rule
-from entrafed.api.schema import ATOMIC_LIST, IMMUTABLE, camel_case, exactly_one_of
+from entrafed.api.schema import ATOMIC_LIST, IMMUTABLE, SET, camel_case, exactly_one_of
 
 
 class CloudName(StrEnum):
@@ -63,6 +63,11 @@ class ConnectionSpec:
     """The cloud that the tenant is in. It may not be changed."""
     credential: Credential
     """With what the operator signs in."""
+    cluster_issuers: Annotated[tuple[Issuer, ...], SET, Field(min_length=1, max_length=4)] = ()
+    """The issuers of service account tokens, character by character as the `iss` of the tokens has them, in place of
+    the one that the API server announces: where the outside sees another address, or where two clusters do the same
+    work. Each `serviceAccount` item then has a credential for each of them, and `issuer: cluster` in `rules` stands for
+    all of them. An issuer that leaves the list is trusted for the operator's issuer grace still."""
     endpoints: Endpoints | None = None
     """Other addresses than the cloud's own, for a private or a simulated Azure. They are honoured only when the
     operator was started with `--allow-endpoints`, because they decide where tokens are sent."""

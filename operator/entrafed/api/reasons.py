@@ -21,6 +21,9 @@ class Reason(StrEnum):
     CONNECTION_INVALID = "ConnectionInvalid"
     NAMESPACE_NOT_FOUND = "NamespaceNotFound"
     ISSUER_UNKNOWN = "IssuerUnknown"
+    ISSUER_UNREACHABLE = "IssuerUnreachable"
+    ISSUER_RETIRING = "IssuerRetiring"
+    ISSUER_RETIRED = "IssuerRetired"
 
     PERMITTED = "Permitted"
     NOT_PERMITTED = "NotPermitted"

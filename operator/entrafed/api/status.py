@@ -61,6 +61,10 @@ class CredentialStatus:
     """The audience that tokens must have."""
     origin: Origin
     """Operator: made by the operator, and removed by it. PreExisting: found there, never changed and never removed."""
+    retiring_since: Annotated[str, TIME] | None = None
+    """Set while the credential is retiring: since when those of the cluster's present issuers stand in its place, in
+    RFC 3339. It trusts an issuer that the cluster had before, whose last tokens are still good, and is removed after
+    the operator's issuer grace, counted from here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
@@ -81,7 +85,7 @@ class CredentialItemStatus:
     """Since when no rule of the connection allows the item, or something that was made for it before and still stands,
     in RFC 3339. What is not allowed is removed after the operator's revocation delay, counted from here."""
     credentials: Annotated[tuple[CredentialStatus, ...], list_keyed_by("credentialName"), Field(max_length=40)] = ()
-    """The credentials that stand for the item in Azure. Two while a changed one is replaced."""
+    """The credentials that stand for the item in Azure. One more while a changed one is replaced, or retires."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())

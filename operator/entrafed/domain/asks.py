@@ -30,6 +30,8 @@ class Record:
     item: str
     name: str
     trust: Trust
+    retiring_since: float | None = None
+    """In seconds since the epoch, for one that is retiring; a hand may have written any."""
 
 
 def recorded_pair(credential: CredentialStatus) -> Pair:
@@ -63,6 +65,8 @@ class Ask:
     since: float
     wanted: frozenset[Trust] = frozenset()
     kept: frozenset[Pair] = frozenset()
+    retiring: frozenset[Pair] = frozenset()
+    """Of those kept: what makes way for its successor where there is no room for both."""
     revoked: frozenset[Pair] = frozenset()
     records: tuple[Record, ...] = ()
     items: tuple[tuple[str, Trust], ...] = ()

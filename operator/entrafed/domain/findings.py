@@ -43,12 +43,22 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Retirement:
+    """Of what is kept though its issuer is announced no more: since when, in seconds since the epoch; None while its
+    successors were not seen to stand. Not `certain`: the issuer may be announced after all."""
+
+    since: float | None
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What an item of the spec came to before anything was written. Without trusts, or with a problem, nothing is asked
     for.
 
     `denied` are the pairs that no rule allows: those that the item stands for, when it is refused itself, and those
     that were written for it before. `denied_since`, when there are any or it is refused, is in seconds since the epoch.
+    `due`, in seconds from now, is when the item comes to something else though nothing has changed.
     """
 
     name: str
@@ -56,6 +66,8 @@ class Outcome:
     problem: Problem | None = None
     denied: frozenset[Pair] = frozenset()
     denied_since: float | None = None
+    retiring: Mapping[Pair, Retirement] = field(default_factory=dict)
+    due: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,10 @@ def plan(
     unused = sorted(ours - used - _stood_for(unmade, asking))
     deletes = [Delete(name) for name in unused if _may_go(name, there, asking)] if may_remove else []
     broken = [Delete(name) for name in sorted(misnamed)]
-    steps = [*broken, *draft.updates, *_make_before_break(draft, deletes, stuck, room=LIMIT - len(there))]
+    succeeded = {pair.subject for ask in asking for pair in ask.retiring}
+    draft.creates.sort(key=lambda create: create.credential.trust.pair.subject not in succeeded)  # what made way for it
+    yielding = _yielding(there, ours, asking) if may_remove else {}
+    steps = [*broken, *draft.updates, *_make_before_break(draft, deletes, yielding, stuck, room=LIMIT - len(there))]
     orphans = tuple(c.name for c in there if c.name not in ours | used and _mark_of(c, clusters))
     return Plan(tuple(steps), draft.verdicts, orphans)
 
@@ -240,7 +243,26 @@ def _may_go(name: str, there: tuple[ObservedCredential, ...], asking: list[Ask])
     return not leaving or len(leaving) < len(acting) or leaving[-1].stance is Stance.LEAVE
 
 
-def _make_before_break(draft: _Draft, deletes: list[Delete], stuck: frozenset[Trust], *, room: int) -> list[Step]:
+def _yielding(
+    there: tuple[ObservedCredential, ...], ours: set[str], asking: list[Ask]
+) -> dict[str | None, list[Delete]]:
+    """What retires for all who hold it, by subject: it makes way for its successor, which has the same."""
+    found: dict[str | None, list[Delete]] = {}
+    for credential in there:
+        holders = [ask for ask in asking if ask.holds(credential.name, credential.pair)]
+        if credential.name in ours and holders and all(credential.pair in ask.retiring for ask in holders):
+            found.setdefault(credential.subject, []).append(Delete(credential.name))
+    return found
+
+
+def _make_before_break(
+    draft: _Draft,
+    deletes: list[Delete],
+    yielding: dict[str | None, list[Delete]],
+    stuck: frozenset[Trust],
+    *,
+    room: int,
+) -> list[Step]:
     """All creations first; where there is no room, one removal makes it; what still finds none is over the quota.
 
     A creation that is stuck takes no room from the others.
@@ -251,8 +273,9 @@ def _make_before_break(draft: _Draft, deletes: list[Delete], stuck: frozenset[Tr
     for create in draft.creates:
         if create in waiting:
             continue
-        if room <= 0 and going:
-            steps.append(going.pop(0))
+        predecessors = yielding.get(create.credential.trust.pair.subject, [])
+        if room <= 0 and (making_room := going or predecessors):
+            steps.append(making_room.pop(0))
             room += 1
         if room > 0:
             steps.append(create)

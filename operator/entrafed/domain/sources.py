@@ -29,7 +29,7 @@ class Known:
     cloud: Cloud
     tenant_id: str
     namespace: str
-    cluster_issuer: str
+    cluster_issuers: frozenset[str]
     principal_id: str | None
     """Of the managed identity that the item names; None for the other sources."""
 
@@ -57,7 +57,8 @@ def _pairs(source: Source, known: Known) -> tuple[Pair, ...]:
         case ManagedIdentityRef():
             pairs = (_managed_identity(known),)
         case ServiceAccountRef(name=name):
-            pairs = (Pair(known.cluster_issuer, f"system:serviceaccount:{known.namespace}:{name}"),)
+            subject = account_subject(known.namespace, name)
+            pairs = tuple(Pair(issuer, subject) for issuer in sorted(known.cluster_issuers))
         case GitHubActions():
             pairs = (Pair(_github_issuer(source), _github_subject(source)),)
         case GitLab():
@@ -77,6 +78,11 @@ def _pairs(source: Source, known: Known) -> tuple[Pair, ...]:
         case Claims():
             pairs = (Pair(source.issuer, expression=_expression(source)),)
     return pairs
+
+
+def account_subject(namespace: str, name: str) -> str:
+    """Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#service-account-tokens"""
+    return f"system:serviceaccount:{namespace}:{name}"
 
 
 def _managed_identity(known: Known) -> Pair:

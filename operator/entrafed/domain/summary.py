@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from entrafed.api.choices import DeletionPolicy
 from entrafed.api.conditions import Condition, ConditionStatus, ConditionType
-from entrafed.api.federation import Federation, Target
+from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
 from entrafed.api.states import ItemState, Origin
 from entrafed.api.status import (
@@ -20,15 +20,17 @@ from entrafed.api.status import (
     TargetStatus,
 )
 from entrafed.domain.asks import recorded_pair, recorded_trust
-from entrafed.domain.credentials import ObservedCredential, ParentKind, Trust
+from entrafed.domain.credentials import ObservedCredential, Trust
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import Finding, Knowledge, Left, Outcome, Standing
-from entrafed.domain.targets import ResolvedTarget
+from entrafed.domain.issuers import Remark, remark_on
+from entrafed.domain.targets import short_name, target_status
 from entrafed.domain.times import to_text
 
 IN_PROGRESS = Problem(ProblemKind.WAITING, Reason.PROGRESSING, "being brought to Azure")
 BEING_REMOVED = Problem(ProblemKind.WAITING, Reason.PROGRESSING, "what was made before is being removed")
 DELETING = Problem(ProblemKind.WAITING, Reason.DELETING, "what was made for this object is being removed")
+IN_PLACE = "Azure holds exactly what is asked for"
 MOST_NAMED = 5  # items that a message names; more would not be read
 
 _STATES = {
@@ -46,19 +48,17 @@ class _Item:
     credentials: tuple[CredentialStatus, ...]
     problem: Problem | None
     denied_since: str | None = None
+    remark: Remark | None = None
 
 
 def summarise(federation: Federation, knowledge: Knowledge, now: float) -> FederationStatus:
     """The status of an object. `now` is seconds since the epoch; it dates conditions whose status changed."""
-    items = _items(federation, knowledge)
+    items = _items(federation, knowledge, now)
     asked = frozenset(item.name for item in federation.spec.federated_credentials)
-    synced = sum(1 for item in items if item.problem is None)
     problem = _whole_problem(federation, knowledge) or _worst(items)
     conditions = _Conditions(federation, now)
     if problem is None:
-        conditions.set(
-            ConditionType.READY, ConditionStatus.TRUE, Reason.SYNCED, _all_well(federation, knowledge, synced)
-        )
+        conditions.set(ConditionType.READY, ConditionStatus.TRUE, Reason.SYNCED, _all_well(federation, items))
     else:
         conditions.set(ConditionType.READY, _unready(problem), problem.reason, problem.message)
         if problem.reason is not Reason.SUSPENDED:
@@ -74,7 +74,7 @@ def summarise(federation: Federation, knowledge: Knowledge, now: float) -> Feder
         observed_generation=federation.metadata.generation,
         target=_target(federation, knowledge),
         summary=Summary(
-            target=_short(federation.spec.target),
+            target=short_name(federation.spec.target),
             credentials=f"{sum(1 for i in items if i.problem is None and i.name in asked)}/{len(asked)}",
         ),
         federated_credentials=tuple(_row(item) for item in sorted(items, key=lambda i: i.name)),
@@ -83,15 +83,13 @@ def summarise(federation: Federation, knowledge: Knowledge, now: float) -> Feder
     )
 
 
-def _items(federation: Federation, knowledge: Knowledge) -> list[_Item]:
+def _items(federation: Federation, knowledge: Knowledge, now: float) -> list[_Item]:
     """Those of the spec, then those that left it, as far as a status has room: more were never made by us."""
     recorded = _recorded(federation, knowledge)
-    left = _left_by_item(knowledge.finding, recorded)
     leaving = federation.metadata.deletion_timestamp is not None
-    rows = [
-        _asked(outcome, knowledge, recorded, left.pop(outcome.name, ()))
-        for outcome in (() if leaving else knowledge.outcomes)
-    ]
+    outcomes = () if leaving else knowledge.outcomes
+    left = _left_by_item(knowledge.finding, outcomes, recorded)
+    rows = [_asked(outcome, knowledge, recorded, left.pop(outcome.name, ()), now) for outcome in outcomes]
     if _looked(knowledge):
         rows += [_removed(name, remains, recorded.get(name)) for name, remains in left.items()]
     else:
@@ -123,35 +121,51 @@ def _recorded(federation: Federation, knowledge: Knowledge) -> dict[str, _Item]:
     return items
 
 
-def _left_by_item(finding: Finding | None, recorded: Mapping[str, _Item]) -> dict[str, tuple[Left, ...]]:
-    """What stands without being asked for, under the item that it was recorded for; else under its own name."""
+def _left_by_item(
+    finding: Finding | None, outcomes: tuple[Outcome, ...], recorded: Mapping[str, _Item]
+) -> dict[str, tuple[Left, ...]]:
+    """What stands without being asked for: under the item that it retires for, else under that which it was recorded
+    for, else under its own name."""
     items = {c.credential_name: name for name, item in recorded.items() for c in item.credentials}
+    successors = {pair: outcome.name for outcome in outcomes for pair in outcome.retiring}
     by_item: dict[str, tuple[Left, ...]] = {}
     for left in finding.left if finding else ():
-        name = items.get(left.credential.name, left.credential.name)
+        credential = left.credential
+        known = items.get(credential.name, credential.name)
+        name = successors.get(credential.pair, known) if credential.pair else known
         by_item[name] = (*by_item.get(name, ()), left)
     return by_item
 
 
-def _asked(outcome: Outcome, knowledge: Knowledge, recorded: Mapping[str, _Item], left: tuple[Left, ...]) -> _Item:
+def _asked(
+    outcome: Outcome,
+    knowledge: Knowledge,
+    recorded: Mapping[str, _Item],
+    left: tuple[Left, ...],
+    now: float,
+) -> _Item:
     """A row for an item of the spec."""
     before = recorded[outcome.name].credentials if outcome.name in recorded else ()
-    remains = tuple(_credential(one.credential, Origin.OPERATOR) for one in left)
     if not _looked(knowledge):
         problem = (
             outcome.problem or knowledge.problem or (knowledge.finding and knowledge.finding.problem) or IN_PROGRESS
         )
         return _Item(outcome.name, before, problem, _denied_since(outcome, before))
     if not outcome.trusts or outcome.problem is not None:
+        remains = _remains(left, outcome, recorded, None)
         return _Item(outcome.name, remains, outcome.problem or IN_PROGRESS, _denied_since(outcome, remains))
     found = knowledge.finding.standings if knowledge.finding else {}
     if any(trust not in found for trust in outcome.trusts):
         return _Item(outcome.name, before, IN_PROGRESS, _denied_since(outcome, before))
     stands = [c for trust in outcome.trusts for c in _standing(trust, found[trust], recorded.values())]
-    problems = [found[trust].problem for trust in outcome.trusts] + [one.problem for one in left]
+    retiring = {pair for one in left if (pair := one.credential.pair) and pair in outcome.retiring}
+    going = [one for one in left if one.credential.pair not in retiring]
+    problems = [found[trust].problem for trust in outcome.trusts] + [one.problem for one in going]
     wrong = [one for one in problems if one is not None]
-    what_moves_first = min(wrong, key=lambda one: one.stalled, default=BEING_REMOVED if left else None)
-    return _Item(outcome.name, (*stands, *remains), what_moves_first, _denied_since(outcome, remains))
+    what_moves_first = min(wrong, key=lambda one: one.stalled, default=BEING_REMOVED if going else None)
+    remains = _remains(left, outcome, recorded, None if what_moves_first else now)
+    remark = None if what_moves_first else remark_on(outcome, retiring)
+    return _Item(outcome.name, (*stands, *remains), what_moves_first, _denied_since(outcome, remains), remark)
 
 
 def _denied_since(outcome: Outcome, stands: Iterable[CredentialStatus]) -> str | None:
@@ -161,6 +175,22 @@ def _denied_since(outcome: Outcome, stands: Iterable[CredentialStatus]) -> str |
     is_denied = outcome.problem is not None and _state(outcome.problem) is ItemState.DENIED
     still_stands = any(c.origin is Origin.OPERATOR and recorded_pair(c) in outcome.denied for c in stands)
     return to_text(outcome.denied_since) if is_denied or still_stands else None
+
+
+def _remains(
+    left: Iterable[Left], outcome: Outcome, recorded: Mapping[str, _Item], begins: float | None
+) -> tuple[CredentialStatus, ...]:
+    """What stands without being asked for. Where its successors stand, it `begins` to retire, unless it has begun."""
+    since = {c.credential_name: c.retiring_since for item in recorded.values() for c in item.credentials}
+    shown = []
+    for one in left:
+        retirement = outcome.retiring.get(one.credential.pair) if one.credential.pair else None
+        known = since.get(one.credential.name)
+        if retirement is not None:
+            begun = retirement.since if retirement.since is not None or not retirement.certain else begins
+            known = None if begun is None else to_text(begun)
+        shown.append(replace(_credential(one.credential, Origin.OPERATOR), retiring_since=known))
+    return tuple(shown)
 
 
 def _standing(trust: Trust, standing: Standing, recorded: Iterable[_Item]) -> tuple[CredentialStatus, ...]:
@@ -215,8 +245,8 @@ def _row(item: _Item) -> CredentialItemStatus:
     return CredentialItemStatus(
         name=item.name,
         state=_state(problem),
-        reason=problem.reason if problem else Reason.SYNCED,
-        message=problem.message if problem else "Azure holds exactly what is asked for",
+        reason=problem.reason if problem else item.remark.reason if item.remark else Reason.SYNCED,
+        message=problem.message if problem else item.remark.message if item.remark else IN_PLACE,
         denied_since=item.denied_since,
         credentials=_sorted(item.credentials),
     )
@@ -279,9 +309,11 @@ def _unready(problem: Problem) -> ConditionStatus:
     return ConditionStatus.FALSE if known else ConditionStatus.UNKNOWN
 
 
-def _all_well(federation: Federation, knowledge: Knowledge, synced: int) -> str:
-    many = "1 credential is" if synced == 1 else f"{synced} credentials are"
-    return f"{many} in place on {_short(federation.spec.target)}"
+def _all_well(federation: Federation, items: list[_Item]) -> str:
+    many = "1 credential is" if len(items) == 1 else f"{len(items)} credentials are"
+    remarks = [f"; {item.name}: {item.remark.message}" for item in items if item.remark]
+    more = ", ..." if len(remarks) > 1 else ""
+    return f"{many} in place on {short_name(federation.spec.target)}{''.join(remarks[:1])}{more}"
 
 
 class _Conditions:
@@ -341,8 +373,7 @@ def _permission(conditions: _Conditions, federation: Federation, knowledge: Know
 def _synced(conditions: _Conditions, items: list[_Item], knowledge: Knowledge) -> None:
     problem = _worst(items)
     if problem is None:
-        message = "Azure holds exactly what is asked for"
-        conditions.set(ConditionType.CREDENTIALS_SYNCED, ConditionStatus.TRUE, Reason.SYNCED, message)
+        conditions.set(ConditionType.CREDENTIALS_SYNCED, ConditionStatus.TRUE, Reason.SYNCED, IN_PLACE)
         return
     status = _unready(problem) if _looked(knowledge) else ConditionStatus.UNKNOWN
     conditions.set(ConditionType.CREDENTIALS_SYNCED, status, problem.reason, problem.message)
@@ -352,23 +383,3 @@ def _target(federation: Federation, knowledge: Knowledge) -> TargetStatus | None
     if knowledge.target is None or not knowledge.may_show_target:
         return federation.status.target
     return target_status(knowledge.target)
-
-
-def target_status(target: ResolvedTarget) -> TargetStatus:
-    """The target as a status records it: enough to find its parent again without asking Azure."""
-    is_identity = target.parent.kind is ParentKind.MANAGED_IDENTITY
-    return TargetStatus(
-        client_id=target.client_id,
-        object_id=target.object_id,
-        principal_id=target.principal_id,
-        tenant_id=target.tenant_id,
-        resource_id=target.parent.id if is_identity else None,
-    )
-
-
-def _short(target: Target) -> str:
-    """The target as the columns of kubectl show it."""
-    if target.managed_identity is not None:
-        return target.managed_identity.resource_id.rstrip("/").rpartition("/")[2]
-    application = target.application
-    return (application and (application.unique_name or application.client_id or application.object_id)) or ""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from entrafed.api.federation import Target
+from entrafed.api.status import TargetStatus
 from entrafed.domain.credentials import Parent, ParentKind
 
 
@@ -45,3 +47,23 @@ class OwnIdentity:
         """Whether a target of this kind that is missed now is missed by one who sees: Resource Manager answers 403, not
         404, where it shows nothing; Microsoft Graph may not."""
         return self.from_directory or kind is ParentKind.MANAGED_IDENTITY
+
+
+def target_status(target: ResolvedTarget) -> TargetStatus:
+    """The target as a status records it: enough to find its parent again without asking Azure."""
+    is_identity = target.parent.kind is ParentKind.MANAGED_IDENTITY
+    return TargetStatus(
+        client_id=target.client_id,
+        object_id=target.object_id,
+        principal_id=target.principal_id,
+        tenant_id=target.tenant_id,
+        resource_id=target.parent.id if is_identity else None,
+    )
+
+
+def short_name(target: Target) -> str:
+    """The target as the columns of kubectl show it."""
+    if target.managed_identity is not None:
+        return target.managed_identity.resource_id.rstrip("/").rpartition("/")[2]
+    application = target.application
+    return (application and (application.unique_name or application.client_id or application.object_id)) or ""

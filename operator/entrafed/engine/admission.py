@@ -13,6 +13,7 @@ from entrafed.api.rules import Rule
 from entrafed.domain.asks import Ask, Stance
 from entrafed.domain.connections import SignIn, sign_in_of
 from entrafed.domain.credentials import Pair, Parent, ParentKind, Trust
+from entrafed.domain.demand import asking, is_over
 from entrafed.domain.errors import AzureProblem, NotFound, Problem, ProblemKind
 from entrafed.domain.findings import Knowledge, Outcome
 from entrafed.domain.marks import owner_mark
@@ -20,11 +21,21 @@ from entrafed.domain.rules import Namespace, rules_allowing_target, rules_servin
 from entrafed.domain.targets import ResolvedTarget
 from entrafed.domain.times import to_seconds
 from entrafed.engine.absence import Absences, was_reported_missing
+from entrafed.engine.issuers import ClusterIssuers
 from entrafed.engine.objects import Objects
 from entrafed.engine.outcomes import SUSPENDED, Case, Judge
-from entrafed.engine.ports import Clock, Kube
+from entrafed.engine.ports import Clock
 from entrafed.engine.reads import Reads
-from entrafed.engine.recorded import denied_since, may_stand, pinned_target, records_of, trusts_by_item, withdrawn
+from entrafed.engine.recorded import (
+    denied_since,
+    is_recorded,
+    may_stand,
+    pinned_target,
+    records_of,
+    retiring_of,
+    trusts_by_item,
+    withdrawn,
+)
 from entrafed.engine.table import Table
 from entrafed.engine.timing import Timing
 from entrafed.engine.versions import Inputs
@@ -63,6 +74,7 @@ class _Access:
 
     sign_in: SignIn
     namespace: Namespace
+    cluster_issuers: tuple[str, ...]
     rules: tuple[Rule, ...]
 
 
@@ -74,7 +86,7 @@ class Admitter:
         *,
         objects: Objects,
         reads: Reads,
-        kube: Kube,
+        issuers: ClusterIssuers,
         table: Table,
         absences: Absences,
         clock: Clock,
@@ -83,13 +95,12 @@ class Admitter:
     ) -> None:
         self._objects = objects
         self._reads = reads
-        self._kube = kube
         self._table = table
         self._absences = absences
         self._clock = clock
         self._timing = timing
         self._allow_endpoints = allow_endpoints
-        self._judge = Judge(reads, kube, timing)
+        self._judge = Judge(reads, issuers, clock, timing)
 
     def inputs_of(self, federation: Federation) -> Inputs:
         """What an admission of this object would be made from now."""
@@ -102,6 +113,7 @@ class Admitter:
             request=metadata.reconcile_requested_at,
             connection=(connection.metadata.uid, connection.metadata.generation) if connection else None,
             labels=frozenset(namespace.labels.items()) if namespace else None,
+            retiring=retiring_of(federation),
         )
 
     async def admit(self, federation: Federation, not_before: float) -> Admission:
@@ -114,8 +126,9 @@ class Admitter:
         except _Unresolved as unresolved:
             return self._unresolved(federation, inputs, unresolved)
 
-    async def is_allowed(self, federation: Federation) -> bool:
-        """Whether the rules allow all that the status records, or that cannot be told for now. Azure is not asked."""
+    async def is_as_recorded(self, federation: Federation) -> bool:
+        """Whether the rules allow all that the status records, and the cluster's issuers are the same still; or that
+        cannot be told for now. Azure is not asked."""
         try:
             access = self._access(federation)
         except _Unresolved:
@@ -125,7 +138,7 @@ class Admitter:
             return False
         rules = rules_allowing_target(access.rules, federation.spec.target, pinned)
         outcomes = await self._outcomes(federation, access, rules, None)
-        return all(outcome.denied_since is None for outcome in outcomes)
+        return not retiring_of(federation) and all(is_recorded(federation, outcome) for outcome in outcomes)
 
     def kept(self, federation: Federation) -> tuple[Parent, Ask] | None:
         """What the status records, to be kept: for an object that nothing else is known of."""
@@ -180,7 +193,12 @@ class Admitter:
         if known is None:
             message = f"namespace {namespace} has not been seen yet"
             raise _Unresolved(Problem(ProblemKind.WAITING, Reason.NAMESPACE_NOT_FOUND, message))
-        return _Access(sign_in, known, rules_serving(connection.spec.rules, known))
+        return _Access(
+            sign_in=sign_in,
+            namespace=known,
+            cluster_issuers=connection.spec.cluster_issuers,
+            rules=rules_serving(connection.spec.rules, known),
+        )
 
     async def _target(
         self, federation: Federation, access: _Access, pinned: ResolvedTarget | None, not_before: float
@@ -225,7 +243,9 @@ class Admitter:
         outcomes = tuple(Outcome(item.name, (), problem) for item in federation.spec.federated_credentials)
         parent, ask = self._table.parent_of(federation.metadata.uid), self._table.ask_of(federation.metadata.uid)
         if ask is not None:
-            ask = replace(ask, stance=Stance.RECONCILE, wanted=frozenset(), kept=frozenset(), items=())
+            ask = replace(
+                ask, stance=Stance.RECONCILE, wanted=frozenset(), kept=frozenset(), retiring=frozenset(), items=()
+            )
         return Admission(inputs, Knowledge(outcomes=outcomes, problem=problem), parent=parent, ask=ask)
 
     async def _outcomes(
@@ -236,6 +256,8 @@ class Admitter:
             namespace=access.namespace,
             rules=rules,
             own_clients=self._own_clients(),
+            cluster_issuers=access.cluster_issuers,
+            records=records_of(federation),
             recorded=self._written(federation),
             not_before=not_before,
         )
@@ -251,48 +273,26 @@ class Admitter:
         """A refusal with the time of the first: what was allowed once is removed a while after that."""
         if outcome.denied_since is None:
             return outcome
-        problem, since = outcome.problem, denied_since(federation, outcome, self._clock.now())
-        if problem is not None and problem.reason is Reason.NOT_PERMITTED and self._is_over(since):
+        now, delay = self._clock.now(), self._timing.revocation_delay
+        problem, since = outcome.problem, denied_since(federation, outcome, now)
+        if problem is not None and problem.reason is Reason.NOT_PERMITTED and is_over(since, now=now, delay=delay):
             problem = replace(problem, reason=Reason.REVOKED)
         return replace(outcome, problem=problem, denied_since=since)
-
-    def _is_over(self, denied_since: float) -> bool:
-        """Whether what is denied goes."""
-        return denied_since + self._timing.revocation_delay <= self._clock.now()
 
     def _asking(
         self, federation: Federation, inputs: Inputs, access: _Access, target: ResolvedTarget, knowledge: Knowledge
     ) -> Admission:
         """The ask that the outcomes make."""
-        recorded, outcomes = self._written(federation), knowledge.outcomes
-        items = tuple((o.name, trust) for o in outcomes if o.problem is None for trust in o.trusts)
-        wanted = frozenset(trust for _, trust in items)
-        kept, revoked, due = set[Pair](), set[Pair](), list[float]()
-        for outcome in outcomes:
-            pairs = {trust.pair for trust in (*recorded.get(outcome.name, ()), *outcome.trusts)}
-            if outcome.denied_since is not None and self._is_over(outcome.denied_since):
-                revoked |= outcome.denied
-                pairs -= outcome.denied
-            elif outcome.denied_since is not None:
-                due.append(outcome.denied_since + self._timing.revocation_delay - self._clock.now())
-            if outcome.problem is not None:
-                kept |= pairs
-        pairs_wanted = {trust.pair for trust in wanted}
-        ask = replace(
-            self._ask(federation, access.sign_in, Stance.KEEP if federation.spec.suspend else Stance.RECONCILE),
-            wanted=wanted,
-            kept=frozenset(kept - pairs_wanted),
-            revoked=frozenset(revoked - pairs_wanted - kept),
-            items=items,
+        stance = Stance.KEEP if federation.spec.suspend else Stance.RECONCILE
+        ask, due = asking(
+            self._ask(federation, access.sign_in, stance),
+            knowledge.outcomes,
+            self._written(federation),
+            now=self._clock.now(),
+            delay=self._timing.revocation_delay,
         )
-        return Admission(
-            inputs,
-            knowledge,
-            parent=target.parent,
-            ask=ask,
-            problem=_to_be_looked_at_again(outcomes),
-            due=min(due, default=None),
-        )
+        problem = _to_be_looked_at_again(knowledge.outcomes)
+        return Admission(inputs, knowledge, parent=target.parent, ask=ask, problem=problem, due=due)
 
     def _ask(self, federation: Federation, sign_in: SignIn | None, stance: Stance) -> Ask:
         metadata, spec = federation.metadata, federation.spec

@@ -83,6 +83,8 @@ class Attendant:
         admission = await self._admission(federation)
         report_again = await self._reporter.report(federation, admission)
         self._remember_records(uid)
+        if self._is_outdated(uid):
+            return 0.0
         admit_again = self._admitted[uid].expires - self._clock.monotonic() if uid in self._admitted else None
         waits = [wait for wait in (report_again, admit_again) if wait is not None and wait != float("inf")]
         return max(0.0, min(waits)) if waits else None
@@ -104,13 +106,20 @@ class Attendant:
         self._table.heard(uid)
         return admission
 
+    def _is_outdated(self, uid: str) -> bool:
+        """Whether the status just written tells what an admission is made from: since when something retires."""
+        federation, known = self._objects.federations.get(uid), self._admitted.get(uid)
+        if federation is None or known is None:
+            return False
+        return self._admitter.inputs_of(federation).retiring != known.admission.inputs.retiring
+
     async def _may_stay_kept(self, federation: Federation) -> bool:
         """Whether an object that was well at the start still is, as far as can be told without a look at Azure."""
         uid, inputs = federation.metadata.uid, self._admitter.inputs_of(federation)
         before = self._kept.pop(uid, None)
         if before is None or uid in self._stale or not is_well(federation) or inputs.contradict(before):
             return False
-        if not await self._admitter.is_allowed(federation):
+        if not await self._admitter.is_as_recorded(federation):
             return False
         self._kept[uid] = inputs
         return True

@@ -20,6 +20,7 @@ from entrafed.engine.absence import Absences
 from entrafed.engine.admission import Admitter
 from entrafed.engine.attend import Attendant
 from entrafed.engine.connections import Connections
+from entrafed.engine.issuers import ClusterIssuers
 from entrafed.engine.keys import ConnectionKey, FederationKey, Key, kind_of
 from entrafed.engine.objects import Objects, Stale
 from entrafed.engine.orphans import Orphans
@@ -70,10 +71,11 @@ class Engine:
         self._runs: set[asyncio.Task[None]] = set()
         self._stopping = False
         absences = Absences(clock, timing)
+        self._issuers = ClusterIssuers(kube, clock, timing, changed=self._admit_users_of_the_issuer)
         admitter = Admitter(
             objects=self._objects,
             reads=self._reads,
-            kube=kube,
+            issuers=self._issuers,
             table=self._table,
             absences=absences,
             clock=clock,
@@ -194,8 +196,11 @@ class Engine:
 
     async def run(self) -> None:
         """Work until `stop`."""
-        sending = asyncio.create_task(self._teller.run(), name="events")
-        counting = asyncio.create_task(self._count_states(), name="states")
+        beside = [
+            asyncio.create_task(self._teller.run(), name="events"),
+            asyncio.create_task(self._count_states(), name="states"),
+            asyncio.create_task(self._issuers.watch(), name="issuers"),
+        ]
         slots = asyncio.Semaphore(MOST_RUNS)
         try:
             while not self._is_stopping():
@@ -209,8 +214,8 @@ class Engine:
                 run.add_done_callback(self._runs.discard)
                 run.add_done_callback(lambda _: slots.release())
         finally:
-            sending.cancel()
-            counting.cancel()
+            for task in beside:
+                task.cancel()
 
     async def stop(self) -> None:
         """Start no more work; what is under way gets a while, then counts as a lost answer."""
@@ -266,6 +271,12 @@ class Engine:
         for uid in uids:
             if is_change or self._attendant.has_attended_to(uid):
                 self._queue.add(FederationKey(uid))
+
+    def _admit_users_of_the_issuer(self) -> None:
+        """Have all objects admitted anew for which it may matter who issues the cluster's tokens."""
+        for uid, federation in self._objects.federations.items():
+            if any(item.service_account or item.oidc for item in federation.spec.federated_credentials):
+                self._attendant.admit_again(uid)
 
     def _wake_users(self, connection: str) -> None:
         """What could not be done through a connection can be done now."""

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from entrafed.domain.credentials import NewCredential, ObservedCredential, ParentKind
+from entrafed.api.reasons import Reason
+from entrafed.domain.credentials import LIMIT, NewCredential, ObservedCredential, ParentKind
 from entrafed.domain.errors import Problem
 from entrafed.domain.marks import is_marked_for
 from entrafed.domain.plan import Step
@@ -63,6 +64,8 @@ class Lane:
         self._listed = {credential.name: credential for credential in listed}
         self.listed_at = at
         self._confirmations += 1
+        if len(listed) >= LIMIT:  # what was refused for lack of room is the plan's affair now: it may make some
+            self.refused = {s: r for s, r in self.refused.items() if r[0].reason is not Reason.QUOTA_EXCEEDED}
         for name, recent in list(self._recent.items()):
             if at - recent.at > self.timing.lag_limit:
                 del self._recent[name]

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from entrafed.api.federation import FederatedCredential
 from entrafed.api.reasons import Reason
 from entrafed.api.rules import OWN_CLUSTER, Rule
+from entrafed.domain.asks import Record
 from entrafed.domain.clouds import CLOUDS
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import Pair, Trust
 from entrafed.domain.errors import AzureProblem, KubeProblem, NotFound, Problem, ProblemKind
-from entrafed.domain.findings import Outcome
+from entrafed.domain.findings import Outcome, Retirement
+from entrafed.domain.issuers import Announced, retiring
 from entrafed.domain.rules import Namespace, allows_credential, allows_pair
-from entrafed.domain.sources import Known, trusts_of
-from entrafed.engine.ports import Kube
+from entrafed.domain.sources import Known, account_subject, trusts_of
+from entrafed.engine.issuers import ClusterIssuers
+from entrafed.engine.ports import Clock
 from entrafed.engine.reads import Reads
 from entrafed.engine.timing import Timing
 
@@ -27,6 +30,7 @@ class Case:
     """What the items of one object are judged by.
 
     `rules` serve the namespace and allow the target. `own_clients` are the client ids that the operator signs in as.
+    `cluster_issuers`, where there are any, are those that the connection names in place of the announced ones.
     `recorded` is what was last written for an item; an identity is known by that alone where `not_before`, in monotonic
     seconds, is None: nothing may be read of Azure.
     """
@@ -35,7 +39,9 @@ class Case:
     namespace: Namespace
     rules: tuple[Rule, ...]
     own_clients: frozenset[str]
+    cluster_issuers: tuple[str, ...]
     recorded: Mapping[str, tuple[Trust, ...]]
+    records: tuple[Record, ...]
     not_before: float | None
 
 
@@ -56,44 +62,57 @@ class _Unknown(Exception):
         self.problem = problem
 
 
+@dataclass(frozen=True, slots=True)
+class _Former:
+    """What is kept for a while of an item, and when, in seconds from now, that is to be looked at again."""
+
+    retiring: Mapping[Pair, Retirement]
+    due: float | None = None
+
+
 class Judge:
     """Judges items; reads what a source needs to know."""
 
-    def __init__(self, reads: Reads, kube: Kube, timing: Timing) -> None:
+    def __init__(self, reads: Reads, issuers: ClusterIssuers, clock: Clock, timing: Timing) -> None:
         self._reads = reads
-        self._kube = kube
+        self._issuers = issuers
+        self._clock = clock
         self._timing = timing
 
     async def outcome(self, item: FederatedCredential, case: Case) -> Outcome:
         """One item: what it may ask for, or why nothing."""
         recorded = case.recorded.get(item.name, ())
         problem = SUSPENDED if case.not_before is None else None
-        denied = frozenset[Pair]()
+        denied, former = frozenset[Pair](), _Former({})
         try:
             _require_identity_rule(item, case)
             trusts = await self._trusts(item, case)
             await self._require_rule(item, trusts, case)
+            former = await self._former(item, case)
         except _Refused as refused:
             trusts, problem = refused.trusts or _of_identities(recorded, case), refused.problem
             denied = frozenset(trust.pair for trust in trusts)
         except _Unknown as unknown:
             return Outcome(item.name, recorded, unknown.problem)
-        denied |= await self._lapsed(recorded, trusts, case)
+        denied |= await self._lapsed(item, trusts, case)
         is_dated = bool(denied) or problem not in (None, SUSPENDED)
-        return Outcome(item.name, trusts, problem, denied, denied_since=0.0 if is_dated else None)
+        since = 0.0 if is_dated else None
+        return Outcome(item.name, trusts, problem, denied, since, retiring=former.retiring, due=former.due)
 
     async def _trusts(self, item: FederatedCredential, case: Case) -> tuple[Trust, ...]:
         if case.not_before is None and item.managed_identity is not None:
             return _of_identities(case.recorded.get(item.name, ()), case)
         return trusts_of(item, await self._known(item, case, case.not_before or 0.0))
 
-    async def _lapsed(self, recorded: tuple[Trust, ...], trusts: tuple[Trust, ...], case: Case) -> frozenset[Pair]:
+    async def _lapsed(self, item: FederatedCredential, trusts: tuple[Trust, ...], case: Case) -> frozenset[Pair]:
         """Pairs that were written for an item, that it does not stand for any more, and that no rule allows any more.
 
         They stay while their successor cannot be made, but not for ever. What may come of a managed identity is not
         known any more by what the rules know it by: it is spared as long as they allow any.
         """
+        recorded = case.recorded.get(item.name, ())
         former = {trust.pair for trust in recorded} - {trust.pair for trust in trusts}
+        former = {pair for pair in former if not _is_of_former_issuer(item, pair, case)}
         if any(match.managed_identities for rule in case.rules for match in rule.federated_credentials):
             former -= {trust.pair for trust in _of_identities(recorded, case)}
         denied = {pair for pair in former if not allows_pair(case.rules, pair, case.namespace, ())}
@@ -110,7 +129,7 @@ class Judge:
             cloud=CLOUDS[case.sign_in.cloud],
             tenant_id=case.sign_in.tenant_id,
             namespace=case.namespace.name,
-            cluster_issuer=await self._cluster_issuer() if item.service_account else "",
+            cluster_issuers=(await self._announced(case)).issuers if item.service_account else frozenset(),
             principal_id=await self._principal(item.managed_identity.resource_id, case, not_before)
             if item.managed_identity
             else None,
@@ -135,9 +154,26 @@ class Judge:
             raise _Refused("the identity that the operator itself signs in as may not be let in anywhere")
         return identity.principal_id
 
-    async def _cluster_issuer(self) -> str:
+    async def _former(self, item: FederatedCredential, case: Case) -> _Former:
+        """What was written for a service account by former issuers of the cluster, as far as the rules allow it."""
+        if item.service_account is None:
+            return _Former({})
+        announced, now, grace = await self._announced(case), self._clock.now(), self._timing.issuer_grace
+        subject = account_subject(case.namespace.name, item.service_account.name)
+        pairs = {
+            pair: retirement
+            for pair, retirement in retiring(item.name, subject, case.records, announced, now=now, grace=grace).items()
+            if _is_of_former_issuer(item, pair, case)
+        }
+        ends = [one.since + grace - now for one in pairs.values() if one.since is not None]
+        ends += [announced.certain_in for one in pairs.values() if not one.certain]
+        return _Former(pairs, min(ends, default=None))
+
+    async def _announced(self, case: Case) -> Announced:
+        if case.cluster_issuers:
+            return Announced(frozenset(case.cluster_issuers))
         try:
-            return await self._kube.cluster_issuer()
+            return await self._issuers.announced()
         except KubeProblem:
             message = "the issuer of this cluster's service account tokens cannot be read from the API server"
             raise _Unknown(Problem(ProblemKind.TRANSIENT, Reason.ISSUER_UNKNOWN, message)) from None
@@ -150,10 +186,10 @@ class Judge:
         if not all(self._allows(item, trust.pair, case, issuers) for trust in trusts):
             raise _Refused(_not_allowed(case), trusts)
 
-    async def _issuers_in_rules(self, case: Case) -> tuple[str, ...]:
+    async def _issuers_in_rules(self, case: Case) -> Collection[str]:
         """What the word `cluster` in the rules stands for. It is not asked for where it decides nothing."""
         by_cluster = any(match.issuer == OWN_CLUSTER for rule in case.rules for match in rule.federated_credentials)
-        return (await self._cluster_issuer(),) if by_cluster else ()
+        return (await self._announced(case)).issuers if by_cluster else ()
 
     def _allows(self, item: FederatedCredential, pair: Pair, case: Case, issuers: Collection[str]) -> bool:
         return allows_credential(case.rules, item, pair, case.namespace, issuers)
@@ -163,6 +199,13 @@ def _require_identity_rule(item: FederatedCredential, case: Case) -> None:
     """Raise for an identity that no rule allows, before anything about it is read."""
     if item.managed_identity is not None and not allows_credential(case.rules, item, None, case.namespace, ()):
         raise _Refused(_not_allowed(case))
+
+
+def _is_of_former_issuer(item: FederatedCredential, pair: Pair, case: Case) -> bool:
+    """Whether a pair is an item's service account, by an issuer that the rules would allow if it were the cluster's."""
+    account = item.service_account
+    is_own = account is not None and pair.subject == account_subject(case.namespace.name, account.name)
+    return is_own and allows_pair(case.rules, pair, case.namespace, {pair.issuer})
 
 
 def _of_identities(recorded: tuple[Trust, ...], case: Case) -> tuple[Trust, ...]:

@@ -43,11 +43,28 @@ def pinned_target(federation: Federation) -> ResolvedTarget | None:
 def records_of(federation: Federation) -> tuple[Record, ...]:
     """What the status says is written by us."""
     return tuple(
-        Record(item.name, c.credential_name, recorded_trust(c))
+        Record(item.name, c.credential_name, recorded_trust(c), _moment(c.retiring_since))
         for item in federation.status.federated_credentials
         for c in item.credentials
         if c.origin is Origin.OPERATOR
     )
+
+
+def _moment(text: str | None) -> float | None:
+    """What is no time counts as one to come."""
+    return None if text is None else to_seconds(text, unreadable=float("inf"))
+
+
+def retiring_of(federation: Federation) -> frozenset[tuple[str, float]]:
+    """Names of what the status says retires, and since when, in seconds since the epoch."""
+    return frozenset((r.name, r.retiring_since) for r in records_of(federation) if r.retiring_since is not None)
+
+
+def is_recorded(federation: Federation, outcome: Outcome) -> bool:
+    """Whether the status shows all that an item came to, whoever made it, and nothing that is to go."""
+    items = (item for item in federation.status.federated_credentials if item.name == outcome.name)
+    shown = {recorded_pair(credential) for item in items for credential in item.credentials}
+    return outcome.denied_since is None and not outcome.retiring and shown >= {trust.pair for trust in outcome.trusts}
 
 
 def withdrawn(federation: Federation, besides: Collection[str] = ()) -> frozenset[Pair]:

@@ -12,6 +12,7 @@ from entrafed.api.metadata import FINALIZER, Metadata
 from entrafed.api.reasons import Reason
 from entrafed.api.status import FederationStatus
 from entrafed.domain.events import Event, EventType, RegardingKind
+from entrafed.domain.issuers import news_of_issuers
 from entrafed.domain.summary import summarise
 from entrafed.domain.times import to_seconds
 from entrafed.engine.admission import Admission
@@ -73,6 +74,9 @@ class Reporter:
         written = await self._kube.write_status(federation, status)
         self._objects.answered(written)
         self._tell_of_change(federation, before, status)
+        for news in () if federation.metadata.deletion_timestamp else news_of_issuers(before, status):
+            kind = EventType.WARNING if news.reason is Reason.ISSUER_UNREACHABLE else EventType.NORMAL
+            self._tell(event_of(federation.metadata, kind, news.reason, "Reconcile", news.message))
         return None
 
     def forget(self, uid: str) -> None:

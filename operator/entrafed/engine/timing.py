@@ -35,6 +35,14 @@ class Timing:
     """How often what nobody changed is compared with Azure, on average."""
     revocation_delay: float = 600.0
     """How long a credential outlives the rule that allowed it."""
+    issuer_check: float = 60.0
+    """Between looks at which issuer the API server announces: one request for all objects."""
+    issuer_window: float = 600.0
+    """How long an issuer counts as announced after it was last seen: while API servers are rolled out, one behind the
+    same address announces the old issuer, another the new."""
+    issuer_grace: float = 86400.0
+    """How long a credential for an issuer that is announced no more stays when its successors stand: the longest life
+    that azure-workload-identity gives to a token."""
     connection_check: float = 600.0
     """Between sign-ins that only check whether a connection still works."""
     first_backoff: float = 1.0

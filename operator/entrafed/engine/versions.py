@@ -20,6 +20,8 @@ class Inputs:
     request: str | None
     connection: tuple[str, int] | None
     labels: frozenset[tuple[str, str]] | None
+    retiring: frozenset[tuple[str, float]] = frozenset()
+    """Names of credentials that the status says retire, and since when."""
 
     def contradict(self, earlier: "Inputs") -> bool:
         """Whether something differs from what was known of it earlier; what was not seen then does not count."""

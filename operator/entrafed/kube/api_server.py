@@ -20,7 +20,7 @@ from entrafed.domain.errors import KubeGone, KubeProblem
 from entrafed.domain.events import Event
 from entrafed.kube import finalizers
 from entrafed.kube.client import Body, Client, Json, path_of
-from entrafed.kube.cluster import ClusterIssuer
+from entrafed.kube.cluster import cluster_issuer
 from entrafed.kube.events import Recorder
 
 
@@ -45,16 +45,14 @@ class ApiServer:
     engine need not wait for the event of its own write.
     """
 
-    def __init__(self, client: Client, recorder: Recorder, issuer: ClusterIssuer) -> None:
+    def __init__(self, client: Client, recorder: Recorder) -> None:
         self._client = client
         self._recorder = recorder
-        self._issuer = issuer
 
     @classmethod
-    def over(cls, client: Client, clock: Clock, *, instance: str, issuer_life: float) -> "ApiServer":
-        """All of it over one client. `instance` names this process in events; `issuer_life` is in seconds."""
-        issuer = ClusterIssuer(client, monotonic=clock.monotonic, life=issuer_life)
-        return cls(client, Recorder(client, now=clock.now, instance=instance), issuer)
+    def over(cls, client: Client, clock: Clock, *, instance: str) -> "ApiServer":
+        """All of it over one client. `instance` names this process in events."""
+        return cls(client, Recorder(client, now=clock.now, instance=instance))
 
     async def add_finalizer(self, federation: Federation) -> Federation:
         """Add our finalizer; an object that has it is left alone."""
@@ -97,7 +95,7 @@ class ApiServer:
 
     async def cluster_issuer(self) -> str:
         """The issuer of this cluster's service account tokens."""
-        return await self._issuer.read()
+        return await cluster_issuer(self._client)
 
     async def _patch_federation(self, metadata: Metadata, patch: finalizers.Patch) -> Federation:
         return _federation(await self._client.patch(_path(FEDERATIONS, metadata), PATCH, Body.JSON_PATCH, patch))

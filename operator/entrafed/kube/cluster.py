@@ -1,7 +1,5 @@
 """What the cluster says about itself, and what is in it at the start."""
 
-from collections.abc import Callable
-
 from entrafed.api.metadata import CONNECTIONS, FEDERATIONS, GROUP, VERSION
 from entrafed.domain.errors import KubeGone, KubeProblem
 from entrafed.kube.client import Client, path_of
@@ -51,25 +49,11 @@ async def list_federation_uids(client: Client) -> frozenset[str]:
     return await list_uids(client, FEDERATIONS)
 
 
-class ClusterIssuer:
-    """The issuer of this cluster's service account tokens, asked for again after `life` seconds."""
-
-    def __init__(self, client: Client, *, monotonic: Callable[[], float], life: float) -> None:
-        self._client = client
-        self._monotonic = monotonic
-        self._life = life
-        self._known: tuple[str, float] | None = None
-
-    async def read(self) -> str:
-        """The issuer exactly as the discovery document spells it: Entra compares every character.
-
-        Raises `KubeProblem`, also when an older answer is known: it may not be true any more.
-        """
-        if self._known and self._monotonic() - self._known[1] < self._life:
-            return self._known[0]
-        document = await self._client.get("/.well-known/openid-configuration")
-        issuer = document.get("issuer") if isinstance(document, dict) else None
-        if not isinstance(issuer, str) or not issuer:
-            raise KubeProblem("the API server's discovery document names no issuer")
-        self._known = (issuer, self._monotonic())
-        return issuer
+async def cluster_issuer(client: Client) -> str:
+    """The issuer of this cluster's service account tokens, exactly as the discovery document spells it: Entra compares
+    every character. Raises `KubeProblem`."""
+    document = await client.get("/.well-known/openid-configuration")
+    issuer = document.get("issuer") if isinstance(document, dict) else None
+    if not isinstance(issuer, str) or not issuer:
+        raise KubeProblem("the API server's discovery document names no issuer")
+    return issuer

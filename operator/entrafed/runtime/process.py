@@ -26,7 +26,6 @@ from entrafed.runtime.writes import WriteGate
 
 ENGINE_GRACE = 3.5  # seconds: writes in flight get 3 from the engine itself
 KOPF_GRACE = 1.0  # seconds; it needs none, unless the API server hangs
-ISSUER_LIFE = 600.0  # seconds; an issuer changes when a cluster is rebuilt, or moved by its provider
 LOOK_AGAIN = 5.0  # seconds between looks for objects that were listed, and deleted before the watch began
 
 log = structlog.get_logger(__name__)
@@ -113,7 +112,7 @@ class Process:
 
     async def _reconcile(self, client: Client, start: Start) -> Ending:
         world = World(
-            kube=ApiServer.over(client, self._clock, instance=socket.gethostname(), issuer_life=ISSUER_LIFE),
+            kube=ApiServer.over(client, self._clock, instance=socket.gethostname()),
             cluster_id=start.cluster_id,
             clock=self._clock,
             metrics=self._metrics,

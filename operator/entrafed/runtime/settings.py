@@ -82,6 +82,11 @@ class Settings(BaseSettings):
     revocation_delay_seconds: float = Field(
         default=600.0, ge=0, description="How long a credential outlives the rule that allowed it."
     )
+    issuer_grace_seconds: float = Field(
+        default=86400.0,
+        ge=0,
+        description="How long a credential for a former issuer of the cluster stays: as long as its last tokens live.",
+    )
     former_cluster_ids: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)] = Field(
         default=(), description="UIDs of kube-system in clusters that this one replaces, separated by commas."
     )

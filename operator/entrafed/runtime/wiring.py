@@ -35,7 +35,10 @@ async def connect(settings: Settings, world: World) -> AsyncIterator[Engine]:
             clock=world.clock,
             measure=world.metrics,
             timing=replace(
-                Timing(), resync=settings.resync_seconds, revocation_delay=settings.revocation_delay_seconds
+                Timing(),
+                resync=settings.resync_seconds,
+                revocation_delay=settings.revocation_delay_seconds,
+                issuer_grace=settings.issuer_grace_seconds,
             ).scaled(settings.time_scale),
             clusters=tuple(cluster_mark(uid) for uid in (world.cluster_id, *settings.former_cluster_ids)),
             allow_endpoints=settings.allow_endpoints,

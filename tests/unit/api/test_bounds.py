@@ -85,7 +85,7 @@ def test_every_rule_tells_the_user_what_is_possible() -> None:
             "managedidentityfederations",
             {"connectionRef", "target", "federatedCredentials", "deletionPolicy", "driftPolicy", "suspend"},
         ),
-        ("entraconnections", {"tenantId", "cloud", "credential", "endpoints", "rules"}),
+        ("entraconnections", {"tenantId", "cloud", "credential", "clusterIssuers", "endpoints", "rules"}),
     ],
 )
 def test_what_is_not_built_yet_is_not_accepted_yet(kind: str, built: set[str]) -> None:

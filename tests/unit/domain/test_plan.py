@@ -104,6 +104,60 @@ def test_without_room_one_removal_comes_first() -> None:
     apply(there, steps)
 
 
+def of(issuer: str) -> Trust:
+    """A service account's trust, by the cluster's issuer."""
+    return Trust(Pair(f"https://oidc.example/{issuer}", "system:serviceaccount:payments:web"), "api://x")
+
+
+def rotating(name: str, since: float = 0) -> Ask:
+    """The issuer of its service account has changed from old to new."""
+    old = of("old").pair
+    record = Record("pods", named(name, of("old")), of("old"))
+    asks = ask(name, of("new"), since=since)
+    return replace(asks, kept=frozenset({old}), retiring=frozenset({old}), records=(record,))
+
+
+def filled(*there: ObservedCredential) -> list[ObservedCredential]:
+    """So many of others besides that there is no room."""
+    return [*there, *(standing(f"foreign-{n}", trust(f"f{n}")) for n in range(LIMIT - len(there)))]
+
+
+def test_what_retires_stays_where_there_is_room() -> None:
+    steps = planned([standing(named("web", of("old")), of("old"))], rotating("web")).steps
+    assert [type(s) for s in steps] == [Create]
+
+
+def test_without_room_what_retires_makes_way_for_its_successor_only() -> None:
+    there = filled(standing(named("web", of("old")), of("old")))
+    assert planned(there, ask("other", A), replace(rotating("web"), wanted=frozenset())).steps == ()
+    steps = planned(there, ask("other", A), rotating("web")).steps
+    assert [type(s) for s in steps] == [Delete, Create]
+    assert [s.credential.trust for s in steps if isinstance(s, Create)] == [of("new")]
+    apply(there, steps)
+
+
+def test_the_room_that_was_made_is_the_successors_though_others_waited_longer() -> None:
+    there = filled(standing(named("web", of("old")), of("old")))
+    asks = [ask("older", A, since=-1), rotating("web")]
+    first = planned(there, *asks).steps[0]
+    result = planned(apply(there, (first,)), *asks)
+    assert [s.credential.trust for s in result.steps if isinstance(s, Create)] == [of("new")]
+    assert result.verdicts[A].reason is Reason.QUOTA_EXCEEDED
+
+
+def test_what_others_hold_makes_no_way() -> None:
+    there = filled(standing(named("web", of("old")), of("old")))
+    result = planned(there, rotating("web"), ask("other", of("old")))
+    assert result.steps == ()
+    assert result.verdicts[of("new")].reason is Reason.QUOTA_EXCEEDED
+
+
+def test_nor_does_what_azure_refuses_a_successor() -> None:
+    there = filled(standing(named("web", of("old")), of("old")))
+    steps = plan(there, [rotating("web")], clusters=(CLUSTER,), may_remove=True, stuck=frozenset({of("new")})).steps
+    assert [type(s) for s in steps] == [Create]  # which is not to be taken now
+
+
 def test_twenty_foreign_credentials_are_reported_and_left_alone() -> None:
     result = planned([standing(f"foreign-{n}", trust(f"f{n}")) for n in range(20)], ask("web", A))
     assert result.steps == ()

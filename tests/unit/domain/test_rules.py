@@ -335,7 +335,7 @@ def test_the_connection_of_the_examples_allows_the_examples(path: Path) -> None:
     application = federation.spec.target.application
     resolved = by_unique_name if application and application.unique_name else None
     allowing = rules_allowing_target(rules, federation.spec.target, resolved)
-    known = Known(CLOUDS[connection.cloud], connection.tenant_id, "payments", CLUSTER, principal_id=OBJECT_ID)
+    known = Known(CLOUDS[connection.cloud], connection.tenant_id, "payments", frozenset({CLUSTER}), OBJECT_ID)
     assert federation.spec.federated_credentials
     for item in federation.spec.federated_credentials:
         for trust in trusts_of(item, known):

@@ -16,7 +16,7 @@ from manifests import TENANT, rule
 from source_pages import FOLDER, PAGES
 
 CLUSTER = "https://region.oic.example/tenant/cluster/"
-KNOWN = Known(CLOUDS[CloudName.AZURE_PUBLIC], TENANT, "payments", CLUSTER, principal_id="principal")
+KNOWN = Known(CLOUDS[CloudName.AZURE_PUBLIC], TENANT, "payments", frozenset({CLUSTER}), principal_id="principal")
 FIELDS = structural(FederatedCredential)["properties"]
 
 

@@ -37,7 +37,7 @@ def read(manifest: Manifest) -> FederatedCredential:
 
 
 def known(cloud: CloudName = CloudName.AZURE_PUBLIC, principal_id: str | None = None) -> Known:
-    return Known(CLOUDS[cloud], TENANT, "payments", CLUSTER, principal_id)
+    return Known(CLOUDS[cloud], TENANT, "payments", frozenset({CLUSTER}), principal_id)
 
 
 EVERY = {**ALL, **FLEXIBLE}

@@ -13,6 +13,7 @@ from entrafed.domain.rules import Namespace
 from entrafed.domain.targets import ManagedIdentity, ResolvedTarget
 from entrafed.engine.absence import Absences
 from entrafed.engine.admission import Admission, Admitter
+from entrafed.engine.issuers import ClusterIssuers
 from entrafed.engine.objects import Objects
 from entrafed.engine.reads import Reads
 from entrafed.engine.table import Table
@@ -99,7 +100,7 @@ class Admitting:
         self.admitter = Admitter(
             objects=self.objects,
             reads=Reads(self.azure, self.clock),
-            kube=self.kube,
+            issuers=ClusterIssuers(self.kube, self.clock, TIMING, changed=lambda: None),
             table=self.table,
             absences=self.absences,
             clock=self.clock,

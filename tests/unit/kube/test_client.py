@@ -12,7 +12,7 @@ from aiohttp import web
 from entrafed.domain.errors import KubeConflict, KubeGone, KubeProblem, WritesStopped
 from entrafed.kube.access import Access, Kubeconfig
 from entrafed.kube.client import Body, Client
-from entrafed.kube.cluster import ClusterIssuer, list_uids
+from entrafed.kube.cluster import cluster_issuer, list_uids
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -171,23 +171,13 @@ async def test_a_list_is_read_to_its_last_page(tmp_path: Path) -> None:
         assert await list_uids(client, "x") == {"a", "b"}
 
 
-async def test_the_issuer_is_asked_for_again_when_its_time_is_over(tmp_path: Path) -> None:
-    asked: list[str] = []
-
-    async def discovery(request: web.Request) -> web.Response:
-        asked.append(request.path)
-        return web.json_response({"issuer": "https://issuer.example/"})
-
-    times = iter([0.0, 1.0, 100.0, 100.0])
-    async with api_server(tmp_path, discovery) as client:
-        issuer = ClusterIssuer(client, monotonic=lambda: next(times), life=10.0)
-        assert [await issuer.read() for _ in range(3)] == ["https://issuer.example/"] * 3
-
-    assert asked == ["/.well-known/openid-configuration"] * 2
+async def test_the_issuer_keeps_the_slash_that_the_cluster_gives_it(tmp_path: Path) -> None:
+    async with api_server(tmp_path, always(200, {"issuer": "https://issuer.example/"})) as client:
+        assert await cluster_issuer(client) == "https://issuer.example/"
 
 
 @pytest.mark.parametrize("document", [{}, {"issuer": ""}, {"issuer": 7}, []])
 async def test_a_discovery_document_without_issuer_is_a_problem(document: object, tmp_path: Path) -> None:
     async with api_server(tmp_path, always(200, document)) as client:
         with pytest.raises(KubeProblem, match="names no issuer"):
-            await ClusterIssuer(client, monotonic=time.monotonic, life=10.0).read()
+            await cluster_issuer(client)

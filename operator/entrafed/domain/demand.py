@@ -1,0 +1,46 @@
+"""What the items of one object, taken together, ask for. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from entrafed.domain.asks import Ask
+from entrafed.domain.credentials import Pair, Trust
+from entrafed.domain.findings import Outcome
+
+
+def asking(
+    ask: Ask, outcomes: tuple[Outcome, ...], written: Mapping[str, tuple[Trust, ...]], *, now: float, delay: float
+) -> tuple[Ask, float | None]:
+    """The ask that items make, and when, in seconds from now, they make another though nothing has changed.
+
+    `written` is what was written for each item; `delay`, in seconds, that of a revocation.
+    """
+    items = tuple((o.name, trust) for o in outcomes if o.problem is None for trust in o.trusts)
+    retiring = frozenset(pair for outcome in outcomes for pair in outcome.retiring)
+    kept, revoked = set(retiring), set[Pair]()
+    due = [outcome.due for outcome in outcomes if outcome.due is not None]
+    for outcome in outcomes:
+        pairs = {trust.pair for trust in (*written.get(outcome.name, ()), *outcome.trusts)}
+        if outcome.denied_since is not None and is_over(outcome.denied_since, now=now, delay=delay):
+            revoked |= outcome.denied
+            pairs -= outcome.denied
+        elif outcome.denied_since is not None:
+            due.append(outcome.denied_since + delay - now)
+        if outcome.problem is not None:
+            kept |= pairs
+    wanted = frozenset(trust for _, trust in items)
+    pairs_wanted = {trust.pair for trust in wanted}
+    asked = replace(
+        ask,
+        wanted=wanted,
+        kept=frozenset(kept - pairs_wanted),
+        retiring=retiring - pairs_wanted,
+        revoked=frozenset(revoked - pairs_wanted - kept),
+        items=items,
+    )
+    return asked, min(due, default=None)
+
+
+def is_over(denied_since: float, *, now: float, delay: float) -> bool:
+    """Whether what is denied goes. Times are seconds since the epoch, the delay is in seconds."""
+    return denied_since + delay <= now
