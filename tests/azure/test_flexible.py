@@ -1,5 +1,6 @@
 """Flexible credentials through the adapter: only `/beta` of Graph shows and takes their expressions."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,10 @@ import pytest_asyncio
 
 from cloud_world import APPLICATION, AUDIENCE, IDENTITY, Connected, connected, new_credential
 from entrafed.api.reasons import Reason
-from entrafed.domain.credentials import NewCredential, ObservedCredential, Pair, Trust
+from entrafed.domain.credentials import NewCredential, ObservedCredential, Pair, Parent, ParentKind, Trust
 from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, ProblemKind
 from entrafed_lab.azure import Fault, ServiceName, Variants
-from entrafed_lab.azure.seed import GITHUB, READER_OBJECT, WEB_IDENTITY
+from entrafed_lab.azure.seed import GITHUB, HOME_TENANT, OPERATOR_PRINCIPAL, READER_OBJECT, WEB_IDENTITY
 from entrafed_lab.azure.variants import FlexibleOnV1
 from lab_fixtures import StartAzure
 
@@ -91,6 +92,19 @@ async def test_an_application_without_flexible_credentials_is_listed_at_v1_again
     world.azure.log.clear()
     await world.cloud.credentials(world.sign_in, APPLICATION)
     assert asked(world) == [("v1.0", "list")]
+
+
+async def test_what_v1_hides_is_found_also_when_several_lists_share_a_request(world: Connected) -> None:
+    """Of a shared answer no part can break off: its error is all that comes of the part."""
+    others = [
+        world.azure.world.create_application(f"other-{n}", tenant_id=HOME_TENANT, owners=[OPERATOR_PRINCIPAL])
+        for n in range(2)
+    ]
+    parents = [APPLICATION, *(Parent(ParentKind.APPLICATION, HOME_TENANT, other.object_id) for other in others)]
+    first, *rest = await asyncio.gather(*(world.cloud.credentials(world.sign_in, parent) for parent in parents))
+    assert ObservedCredential("theirs", GITHUB, None, (AUDIENCE,), THEIRS) in first
+    assert rest == [(), ()]
+    assert [record.path for record in world.requests() if "$batch" in record.path] == ["/v1.0/$batch"]
 
 
 async def test_a_list_is_whole_over_many_pages(start_azure: StartAzure, operator_token: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from entrafed.azure.calls import Unreadable
+from entrafed.azure.error_table import NO_NULL_SUBJECT
 from entrafed.domain.claims import canonical
 from entrafed.domain.credentials import NewCredential, ObservedCredential
 from entrafed.domain.targets import OwnIdentity
@@ -30,9 +31,6 @@ class CredentialsPage:
     hides: bool = False
 
 
-BROKEN_OFF = b"'subject[Nullable=False]'"
-"""In what v1.0 appends to a list that it breaks off at a flexible credential, with status 200. Source:
-https://github.com/microsoftgraph/msgraph-sdk-python/issues/1359"""
 LANGUAGE = 1
 """Version of the language of expressions."""
 
@@ -52,7 +50,7 @@ def read_credentials_page(body: bytes) -> CredentialsPage:
     try:
         page = _object(body)
     except Unreadable:
-        if BROKEN_OFF in body:
+        if NO_NULL_SUBJECT.encode() in body:
             return CredentialsPage(credentials=(), next_link=None, hides=True)
         raise
     items, link = page.get("value"), page.get("@odata.nextLink")

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from entrafed.azure.answers import NO_BILL, Answer, Bill
+from entrafed.domain.errors import AzureProblem
 
 
 class Service(StrEnum):
@@ -71,6 +72,11 @@ class Refused(Exception):
     def __init__(self, answer: Answer) -> None:
         super().__init__(f"{answer.status} {answer.code}")
         self.answer = answer
+
+
+class FlexibleHidden(AzureProblem):
+    """A version of Graph that knows no flexible credentials cannot list an application that carries some. Never leaves
+    this package."""
 
 
 class Unreadable(Exception):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from entrafed.api.reasons import Reason
 from entrafed.azure.answers import Answer
-from entrafed.azure.calls import WRITES, Call, Operation, Service
+from entrafed.azure.calls import WRITES, Call, FlexibleHidden, Operation, Service
 from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, ProblemKind
 
 GRAPH, ARM, LOGIN = (Service.GRAPH,), (Service.ARM,), (Service.LOGIN,)
@@ -20,6 +20,7 @@ DIRECTORY = GRAPH + ARM
 EVERYWHERE = tuple(Service)
 ANY = tuple(Operation)
 READS = tuple(operation for operation in Operation if operation not in WRITES)
+LIST = (Operation.LIST_CREDENTIALS,)
 CREATE = (Operation.CREATE_CREDENTIAL,)
 CHANGE = (Operation.UPDATE_CREDENTIAL, Operation.DELETE_CREDENTIAL)
 TARGET = (Operation.READ_TARGET, Operation.LIST_CREDENTIALS, Operation.CREATE_CREDENTIAL)
@@ -33,6 +34,9 @@ GONE = ("Request_ResourceNotFound", "ResourceNotFound", "ResourceGroupNotFound",
 """Codes that come with a 404 of Microsoft's own. A 404 without one is a proxy's, and proves nothing."""
 UNAVAILABLE = (408, 500, 502, 503, 504)
 """Statuses that say nothing about whether a write happened: a gateway's, or an error after the fact."""
+NO_NULL_SUBJECT = "'subject[Nullable=False]'"
+"""In what v1.0 of Graph says when it meets a flexible credential in a list: mostly in the midst of it, with status 200.
+Source: https://github.com/microsoftgraph/msgraph-sdk-python/issues/1359"""
 REFUSALS = (400, 401, 403)
 """Statuses of the token endpoint that go with a number of its own; the number decides, no document tells the status."""
 
@@ -139,6 +143,8 @@ ROWS = (
         "the operator's service principal is not in the tenant, as far as this answer tells", NotFound),
 
     # Microsoft, or what stands between, is not well.
+    Row(GRAPH, LIST, (500,), (NO_NULL_SUBJECT,), TRANSIENT, Reason.AZURE_UNAVAILABLE,
+        "the application carries flexible credentials, which this version of Graph does not list", FlexibleHidden),
     Row(EVERYWHERE, ANY, UNAVAILABLE, (), TRANSIENT, Reason.AZURE_UNAVAILABLE,
         "the service is not available; it is tried again"),
     Row(EVERYWHERE, ANY, (300, 301, 302, 303, 304, 307, 308), (), TRANSIENT, Reason.UNEXPECTED_ANSWER,

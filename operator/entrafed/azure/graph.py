@@ -34,7 +34,7 @@ from entrafed.azure.bodies import (
     written,
 )
 from entrafed.azure.budgets import Budgets, Spend
-from entrafed.azure.calls import Call, Operation, Reply, Service
+from entrafed.azure.calls import Call, FlexibleHidden, Operation, Reply, Service
 from entrafed.azure.clock import Clock
 from entrafed.azure.credential import Signed
 from entrafed.azure.exchange import Exchange
@@ -134,10 +134,8 @@ class Graph:
 
     async def credentials(self, parent: Parent) -> tuple[ObservedCredential, ...]:
         """All credentials of an application."""
-        if parent.id not in self._flexible:
-            page = await self._list(parent, Version.V1)
-            if not page.hides:
-                return page.credentials
+        if parent.id not in self._flexible and (shown := await self._shown_by_v1(parent)) is not None:
+            return shown
         listed = (await self._list(parent, Version.BETA)).credentials
         flexible = frozenset(credential.name for credential in listed if credential.subject is None)
         if flexible:
@@ -145,6 +143,14 @@ class Graph:
         else:
             self._flexible.pop(parent.id, None)
         return listed
+
+    async def _shown_by_v1(self, parent: Parent) -> tuple[ObservedCredential, ...] | None:
+        """All credentials of an application, as long as none of them is flexible."""
+        try:
+            page = await self._list(parent, Version.V1)
+        except FlexibleHidden:
+            return None
+        return None if page.hides else page.credentials
 
     async def _list(self, parent: Parent, version: Version) -> CredentialsPage:
         """All pages in one, or as far as the first that does not show all."""

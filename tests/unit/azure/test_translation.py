@@ -8,7 +8,7 @@ from entrafed.api.reasons import Reason
 from entrafed.azure.aadsts import AADSTS
 from entrafed.azure.answers import Answer
 from entrafed.azure.budgets import Scope
-from entrafed.azure.calls import WRITES, Call, Operation, Service
+from entrafed.azure.calls import WRITES, Call, FlexibleHidden, Operation, Service
 from entrafed.azure.error_table import ROWS, UNAVAILABLE
 from entrafed.azure.translation import held, no_answer, translate, unreadable
 from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, ProblemKind
@@ -60,6 +60,7 @@ PAIR_ON_ARM = "Issuer and subject combination already exists for this Managed Id
 CONCURRENT = "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity"
 INVALID = "InvalidFederatedIdentityCredentialValue"
 CLAIMS = "Expression configured for issuer 'x' either lacks all required claims or contains unallowed claims."
+NO_NULL_SUBJECT = "The property 'subject[Nullable=False]' of type 'Edm.String' has a null value."
 REGION = "The request format was unexpected: Support for federated identity credentials not enabled."
 
 # fmt: off
@@ -92,6 +93,7 @@ CASES = (
          Reason.QUOTA_EXCEEDED),
     *(Case(GRAPH, operation, status, "Directory_ConcurrencyViolation", "", TRANSIENT, Reason.CONCURRENT_WRITE)
       for status in (409, 503) for operation in WRITES),
+    Case(GRAPH, LIST, 500, "InternalServerError", NO_NULL_SUBJECT, TRANSIENT, Reason.AZURE_UNAVAILABLE, FlexibleHidden),
     Case(GRAPH, LIST, 429, "TooManyRequests", "Too many requests.", THROTTLED, Reason.THROTTLED),
     *(Case(GRAPH, CREATE, status, "ServiceUnavailable", "", TRANSIENT, Reason.AZURE_UNAVAILABLE)
       for status in UNAVAILABLE),

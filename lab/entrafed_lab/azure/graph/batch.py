@@ -35,7 +35,7 @@ async def run_batch(call: Call, version: Version, dispatch: Dispatch) -> Answer:
         if any(answer.status >= 400 for answer in earlier):
             return graph_error(424, "FailedDependency", "A request that this one depends on failed.")
         try:
-            return await dispatch(member.call)
+            return _whole(await dispatch(member.call))
         except ConnectionDropped:
             return graph_error(504, "GatewayTimeout", "The request timed out.")
 
@@ -92,3 +92,13 @@ def _response(name: str, answer: Answer) -> dict[str, object]:
         headers["Content-Type"] = answer.content_type
         response["body"] = json.loads(answer.body)
     return response
+
+
+def _whole(answer: Answer) -> Answer:
+    """An answer that can be part of a document: of a list that breaks off in an error, the error."""
+    try:
+        json.loads(answer.body or b"null")
+    except ValueError:
+        error = json.loads(answer.body[answer.body.index(b'{"error"') :])["error"]
+        return graph_error(500, error["code"], error["message"])
+    return answer

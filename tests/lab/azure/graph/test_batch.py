@@ -6,6 +6,7 @@ import pytest
 
 from azure_clients import plain_client
 from entrafed_lab.azure import Fault, ServiceName, SimulatedAzure
+from entrafed_lab.azure.seed import GITHUB, READER_OBJECT
 from graph_world import CREDENTIALS, Http, Member, creation, member
 
 SEEDED = "terraform-production"
@@ -65,3 +66,12 @@ async def test_one_member_can_be_throttled_alone(simulated_azure: SimulatedAzure
     assert status == 200
     assert (answers["1"]["status"], answers["2"]["status"]) == (200, 429)
     assert answers["2"]["headers"]["Retry-After"] == "7"
+
+
+async def test_of_a_list_that_breaks_off_a_member_gets_the_error(simulated_azure: SimulatedAzure, http: Http) -> None:
+    holder = simulated_azure.world.application(READER_OBJECT)
+    holder.add_foreign_credential(name="flexible", issuer=GITHUB, expression="claims['sub'] eq 'x'")
+    status, answers = await http.batch(member(1), member(2, url="/applications(appId='nobody')"))
+    assert status == 200
+    assert {name: answer["status"] for name, answer in answers.items()} == {"1": 500, "2": 404}
+    assert "'subject[Nullable=False]'" in answers["1"]["body"]["error"]["message"]
