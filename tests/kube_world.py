@@ -86,12 +86,12 @@ def connection(name: str) -> dict[str, Any]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def cluster(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
-    made = Cluster(control_plane, tmp_path_factory.mktemp("cluster"))
-    await _install(made)
-    return made
+    return await installed(control_plane, tmp_path_factory.mktemp("cluster"))
 
 
-async def _install(cluster: Cluster) -> None:
+async def installed(plane: ControlPlane, directory: Path) -> Cluster:
+    """A control plane with our kinds and the chart's roles; `directory` is for the operator's way in."""
+    cluster = Cluster(plane, directory)
     for path in sorted((ROOT / "crds").glob("*.yaml")):
         await cluster.plane.kubectl.apply(path.read_text())
     await cluster.plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
@@ -99,6 +99,7 @@ async def _install(cluster: Cluster) -> None:
     await cluster.apply(*(dict(m.body) for kind in ROLE_KINDS for m in render().of(kind)))
     cluster.token_file.write_text(await cluster.new_token() + "\n")
     cluster.kubeconfig.write_text(yaml.safe_dump(_kubeconfig(cluster)))
+    return cluster
 
 
 def _kubeconfig(cluster: Cluster) -> dict[str, Any]:

@@ -47,9 +47,10 @@ def etcd(*, port: int, data: Path, trust: Trust) -> list[str]:
     ]
 
 
-def kube_apiserver(*, port: int, etcd_port: int, scratch: Path, trust: Trust) -> list[str]:
+def kube_apiserver(*, port: int, etcd_port: int, scratch: Path, trust: Trust, issuer: str | None) -> list[str]:
     url = f"https://127.0.0.1:{port}"
     return [
+        *([f"--service-account-issuer={issuer}"] if issuer else []),  # the first signs
         "--bind-address=127.0.0.1",
         "--advertise-address=127.0.0.1",
         f"--secure-port={port}",

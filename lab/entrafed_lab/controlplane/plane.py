@@ -72,6 +72,8 @@ class ControlPlane:
         self._rng = rng or random.Random()  # noqa: S311 - chooses ports, not secrets
         self._components: list[Component] = []
         self.port = 0
+        self.issuer: str | None = None
+        """What new service-account tokens name as their issuer from the next start on, in place of the URL."""
         self.kubectl = Kubectl(
             binaries.kubectl,
             self.kubeconfig,
@@ -80,7 +82,8 @@ class ControlPlane:
 
     @property
     def url(self) -> str:
-        """The API server's URL, which is also the issuer of service-account tokens and the API's own audience."""
+        """The API server's URL, which is also the API's own audience and, unless `issuer` is set, the issuer of
+        service-account tokens; those that name it are always taken."""
         return f"https://127.0.0.1:{self.port}"
 
     @property
@@ -169,7 +172,13 @@ class ControlPlane:
         self._run(
             "kube-apiserver",
             self._binaries.kube_apiserver,
-            flags.kube_apiserver(port=self.port, etcd_port=etcd_port, scratch=self._pki / "self-signed", trust=trust),
+            flags.kube_apiserver(
+                port=self.port,
+                etcd_port=etcd_port,
+                scratch=self._pki / "self-signed",
+                trust=trust,
+                issuer=self.issuer,
+            ),
         )
         self._write_kubeconfigs()
         await self._until(self._is_api_ready)

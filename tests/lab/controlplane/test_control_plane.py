@@ -106,6 +106,27 @@ async def test_restarting_keeps_the_objects(binaries: Binaries, tmp_path: Path) 
         assert await plane.kubectl("get", "namespace", "kept", "-o", "name") == "namespace/kept\n"
 
 
+async def test_one_restarted_with_another_issuer_signs_for_it_and_takes_the_tokens_of_before(
+    binaries: Binaries, tmp_path: Path
+) -> None:
+    async with ControlPlane(tmp_path, binaries) as plane:
+        before = await plane.kubectl("create", "token", "default")
+        plane.issuer = "https://oidc.example/green/"
+        await plane.restart()
+        discovery = await get(f"{plane.url}/.well-known/openid-configuration", plane.ca_path)
+        assert discovery["issuer"] == plane.issuer
+        after = await plane.kubectl("create", "token", "default")
+        for token, issuer in ((before, plane.url), (after, plane.issuer)):
+            assert jwt.decode(token, options={"verify_signature": False})["iss"] == issuer
+            who = await plane.kubectl("auth", "whoami", f"--token={token.strip()}", *as_nobody(plane), "-o", "json")
+            assert json.loads(who)["status"]["userInfo"]["username"] == "system:serviceaccount:default:default"
+
+
+def as_nobody(plane: ControlPlane) -> tuple[str, ...]:
+    """Without the administrator's certificate, which would win over a token."""
+    return "--kubeconfig=/dev/null", f"--server={plane.url}", f"--certificate-authority={plane.ca_path}"
+
+
 async def test_stopping_waits_until_nothing_is_left(binaries: Binaries, tmp_path: Path) -> None:
     async with ControlPlane(tmp_path, binaries):
         assert len(mentioning(tmp_path)) == 6  # three programs, each with its supervisor
