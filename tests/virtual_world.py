@@ -1,7 +1,8 @@
 """The engine over the real SDK adapters, in front of a simulated Azure, in virtual time: durations and rates as they
 are, without the waiting. For tests marked `looptime`, and for `bench`."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -39,3 +40,12 @@ async def virtual_world(
         token = directory / "operator-token"
         token.write_text(azure.issue(issuer=CLUSTER_ISSUER, subject=OPERATOR_SUBJECT, lifetime=float(TOKENS_LIVE)))
         yield await new_world(azure, token, scale=1.0, clock=clock, budgets=budgets or BudgetSettings())
+
+
+async def until(holds: Callable[[], object], within: float) -> None:
+    """Wait until something holds; `within` is in virtual seconds."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within
+    while not holds():
+        assert loop.time() < deadline, "did not come to hold"
+        await asyncio.sleep(0.5)

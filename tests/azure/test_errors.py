@@ -34,7 +34,15 @@ from entrafed_lab.azure.seed import (
     WEB_IDENTITY,
     PolicySeed,
 )
-from entrafed_lab.azure.variants import ARM_LIMITS, GRAPH_LIMITS, ConcurrentWrites, NoMatch, OwnedByReads, YoungIdentity
+from entrafed_lab.azure.variants import (
+    ARM_LIMITS,
+    GRAPH_LIMITS,
+    Acceptance,
+    ConcurrentWrites,
+    NoMatch,
+    OwnedByReads,
+    YoungIdentity,
+)
 from lab_fixtures import CLUSTER_ISSUER, StartAzure
 
 TERMINAL, FORBIDDEN, CONFLICT = ProblemKind.TERMINAL, ProblemKind.FORBIDDEN, ProblemKind.CONFLICT
@@ -226,6 +234,22 @@ async def test_an_azure_policy_is_named(world: Connected) -> None:
     raised = await problem_of(world.cloud.create(world.sign_in, IDENTITY, new_credential()))
     assert means(raised, FORBIDDEN, Reason.POLICY_DENIED)
     assert "only-github" in raised.problem.message
+
+
+@pytest.mark.parametrize("variant", Acceptance)
+async def test_an_entra_issuer_on_an_identity_is_refused_for_good_or_taken_and_never_works(
+    start_azure: StartAzure, operator_token: Path, variant: Acceptance
+) -> None:
+    """No document tells whether ARM refuses at the write what Entra refuses at the exchange (AADSTS700222)."""
+    azure = await start_azure(variants=Variants(entra_issuer_on_identities=variant))
+    entra = new_credential(issuer=f"https://login.microsoftonline.com/{HOME_TENANT}/v2.0")
+    async with connected(azure, operator_token) as world:
+        if variant is Acceptance.ACCEPTED:
+            await world.cloud.create(world.sign_in, IDENTITY, entra)
+            return
+        raised = await problem_of(world.cloud.create(world.sign_in, IDENTITY, entra))
+    assert means(raised, TERMINAL, Reason.VALUE_REFUSED)
+    assert "AAD-issued tokens may not be used" in raised.problem.message
 
 
 # Signing in

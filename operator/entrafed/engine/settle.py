@@ -11,26 +11,28 @@ from random import Random
 from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Ask, Stance
 from entrafed.domain.connections import SignIn
-from entrafed.domain.credentials import Parent, Trust
+from entrafed.domain.credentials import LIMIT, Parent, Trust
 from entrafed.domain.drift import difference
 from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, Problem, ProblemKind
 from entrafed.domain.findings import Finding
 from entrafed.domain.marks import is_marked_for, read_mark
-from entrafed.domain.plan import Create, Delete, Plan, Step, Update, plan
+from entrafed.domain.plan import Create, Delete, Plan, Step, plan
 from entrafed.domain.summary import IN_PROGRESS
 from entrafed.engine.absence import MISSED, Absences
+from entrafed.engine.concerned import owners_of_drift, writer_of
 from entrafed.engine.handover import amendments_of, is_handed_over
 from entrafed.engine.lane import NEVER, Lane
 from entrafed.engine.orphans import Orphans
 from entrafed.engine.ports import Azure, Clock
 from entrafed.engine.queue import Backoff
 from entrafed.engine.reads import Reads
-from entrafed.engine.standings import PROPAGATING, Run, finding_of, name_of
+from entrafed.engine.standings import NO_ROOM, PROPAGATING, Run, finding_of, name_of
 from entrafed.engine.table import Table
 from entrafed.engine.timing import Timing
 
 MOST_STEPS = 400  # of one run; more than 20 asks can want, and a bound for what nobody thought of
 
+_UNEXPLAINED = frozenset({Reason.VALUE_REFUSED, Reason.AZURE_ERROR})
 _HALTING = frozenset({Reason.THROTTLED, Reason.AZURE_UNAVAILABLE, Reason.SIGN_IN_FAILED})
 
 
@@ -226,7 +228,7 @@ class Settler:
     async def _take(self, parent: Parent, lane: Lane, step: Step, run: Run) -> None:
         """Take one step; what comes of it is in the lane, or in the run."""
         asks = self._table.asks_of(parent)
-        sign_in = _writer(step, asks)
+        sign_in = writer_of(step, asks)
         if sign_in is None:
             run.failed[name_of(step)] = IN_PROGRESS
             return
@@ -240,13 +242,25 @@ class Settler:
         except AzureProblem as failure:
             is_gone = isinstance(step, Delete) and isinstance(failure, NotFound) and lane.note_missing(step.name)
             if not is_gone:
-                self._miss(lane, step, failure, run)
+                full = await self._is_full(parent, lane, sign_in, step, failure)
+                run.miss(step, NO_ROOM) if full else self._miss(lane, step, failure, run)
             return
         name = step.credential.name
         was = difference(step.credential.trust, lane.misplaced.get(name) or lane.standing(name))
-        for ask in _owners_of_drift(step, lane, asks):
+        for ask in owners_of_drift(step, lane, asks):
             self._repaired(ask, name, was)
         lane.note_write(step.credential, self._clock.monotonic())
+
+    async def _is_full(self, parent: Parent, lane: Lane, sign_in: SignIn, step: Step, failure: AzureProblem) -> bool:
+        """Whether a creation was refused for want of room: no document tells how Azure says that, but a list does."""
+        if not isinstance(step, Create) or not failure.answered or failure.problem.reason not in _UNEXPLAINED:
+            return False
+        started = self._clock.monotonic()
+        try:
+            lane.note_list(await self._azure.credentials(sign_in, parent), started)
+        except AzureProblem:
+            return False
+        return len(lane.view()) >= LIMIT
 
     def _recall_refusals(self, lane: Lane, run: Run) -> bool:
         """What was refused a while ago is refused still: one failing item costs the others no calls.
@@ -360,30 +374,6 @@ class Settler:
 def _acting(asks: list[Ask]) -> list[Ask]:
     """The asks for which Azure is to be looked at."""
     return [ask for ask in asks if ask.needs_look]
-
-
-def _owners_of_drift(step: Create | Update, lane: Lane, asks: list[Ask]) -> list[Ask]:
-    """Whom to tell that a write brought back what others had changed: it was recorded, and we did not remove it."""
-    name, trust = step.credential.name, step.credential.trust
-    if name in lane.deleted and name not in lane.misplaced:
-        return []
-    return [
-        ask
-        for ask in asks
-        if ask.stance is Stance.RECONCILE and any(r.trust == trust and r.name == name for r in ask.records)
-    ]
-
-
-def _writer(step: Step, asks: list[Ask]) -> SignIn | None:
-    """Whose connection takes a step: that of one who wants it, or of one whose it was."""
-    if isinstance(step, Delete):
-        mark = read_mark(step.name)
-        concerned = [
-            ask for ask in asks if (mark and mark.owner == ask.owner) or step.name in {r.name for r in ask.records}
-        ]
-    else:
-        concerned = [ask for ask in asks if ask.stance is Stance.RECONCILE and step.credential.trust in ask.wanted]
-    return next((ask.sign_in for ask in [*concerned, *asks] if ask.sign_in is not None), None)
 
 
 def _problems(finding: Finding) -> list[Problem]:

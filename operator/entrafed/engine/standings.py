@@ -19,6 +19,14 @@ PROPAGATING = Problem(
 )
 
 
+NO_ROOM = Problem(
+    ProblemKind.CONFLICT,
+    Reason.QUOTA_EXCEEDED,
+    f"the target carries {LIMIT} federated credentials already, the most that Entra allows; remove some that nobody "
+    "uses, or use another target",
+)
+
+
 @dataclass(slots=True)
 class Run:
     """What one run of *settle* has met so far: what failed, by the credential's name, and the trusts that could not be
@@ -101,10 +109,7 @@ def _problem_of(trust: Trust, verdict: Verdict) -> Problem:
                 f"the same {pair} are asked for with another audience, and Entra takes only one; agree on one audience"
             )
         case Reason.QUOTA_EXCEEDED:
-            message = (
-                f"the target carries {LIMIT} federated credentials already, the most that Entra allows; remove some "
-                "that nobody uses, or use another target"
-            )
+            return NO_ROOM
         case Reason.DRIFTED:
             message = (
                 f"credential {verdict.name} was {difference(trust, verdict.stands)} by somebody else, and "
