@@ -16,6 +16,7 @@ from entrafed_lab.azure.faults import Fault, FaultHandle, Faults
 from entrafed_lab.azure.foreign import Foreign
 from entrafed_lab.azure.foreign_hosts import ForeignHosts
 from entrafed_lab.azure.foreign_roles import ForeignRoles
+from entrafed_lab.azure.foreign_tenants import ForeignTenants
 from entrafed_lab.azure.request_log import RequestLog, RequestRecord
 from entrafed_lab.azure.snapshot import snapshot
 from entrafed_lab.azure.timing import Delays
@@ -82,6 +83,7 @@ class Admin:
                 *Foreign(world).routes(),
                 *ForeignHosts(world).routes(),
                 *ForeignRoles(world).routes(),
+                *ForeignTenants(world).routes(),
             )
         ]
 

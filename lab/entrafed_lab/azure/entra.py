@@ -109,7 +109,7 @@ class Entra:
         if self._world.tenants[client.tenant_id].cloud is not tenant.cloud:
             raise Denied(900382)
         principal = self._world.service_principal(tenant.id, client_id)
-        if principal is None:
+        if principal is None or principal.created > self._world.replicas.token_endpoint():
             raise Denied(7000229, client=client_id, tenant=tenant.id)
         return client, principal
 

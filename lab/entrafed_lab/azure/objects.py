@@ -157,6 +157,11 @@ class Application(CredentialHolder):
         self.secrets = set(secrets)
         self.created = created
 
+    @property
+    def sign_in_audience(self) -> str:
+        """Who can sign in to it, as Graph says it."""
+        return "AzureADMultipleOrgs" if self.multi_tenant else "AzureADMyOrg"
+
 
 @dataclass(slots=True)
 class ServicePrincipal:

@@ -92,7 +92,8 @@ class _Planter:
                 set(item.app_roles),
             )
             self._world.service_principals[tenant_id, application.app_id] = principal
-            self._principals[principal.object_id] = self._principals[principal.name] = principal.object_id
+            self._principals[principal.object_id] = principal.object_id
+            self._principals.setdefault(principal.name, principal.object_id)
         for seeded in self._seed.applications:
             self._by_name[seeded.name].owners = {self._principal_id(owner) for owner in seeded.owners}
 

@@ -234,6 +234,7 @@ class Seed:
 HOME_TENANT = "11111111-1111-4111-8111-111111111111"
 PARTNER_TENANT = "22222222-2222-4222-8222-222222222222"
 SUBSCRIPTION = "33333333-3333-4333-8333-333333333333"
+PARTNER_SUBSCRIPTION = "66666666-6666-4666-8666-666666666666"
 READER_APP = "aaaaaaaa-0001-4aaa-8aaa-aaaaaaaaaaaa"
 READER_OBJECT = "bbbbbbbb-0001-4bbb-8bbb-bbbbbbbbbbbb"
 BILLING_APP = "aaaaaaaa-0002-4aaa-8aaa-aaaaaaaaaaaa"
@@ -241,6 +242,8 @@ BILLING_OBJECT = "bbbbbbbb-0002-4bbb-8bbb-bbbbbbbbbbbb"
 OPERATOR_APP = "aaaaaaaa-0009-4aaa-8aaa-aaaaaaaaaaaa"
 OPERATOR_OBJECT = "bbbbbbbb-0009-4bbb-8bbb-bbbbbbbbbbbb"
 OPERATOR_PRINCIPAL = "cccccccc-0009-4ccc-8ccc-cccccccccccc"
+PARTNER_PRINCIPAL = "cccccccc-0099-4ccc-8ccc-cccccccccccc"
+"""The operator in the partner's tenant."""
 
 _GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/payments"
 WEB_IDENTITY = f"{_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/web"
@@ -253,6 +256,10 @@ API_NODES = f"{_GROUP}/providers/Microsoft.Compute/virtualMachineScaleSets/api-n
 API_APP = f"{_GROUP}/providers/Microsoft.App/containerApps/api"
 
 STORAGE_ACCOUNT = f"{_GROUP}/providers/Microsoft.Storage/storageAccounts/contosodata"
+PARTNER_STORAGE_ACCOUNT = (
+    f"/subscriptions/{PARTNER_SUBSCRIPTION}/resourceGroups/shared/providers/Microsoft.Storage/storageAccounts"
+    "/fabrikamdata"
+)
 
 OPERATOR_ROLES = (
     "Managed Identity Contributor",
@@ -279,7 +286,8 @@ TERRAFORM = "https://app.terraform.io"
 
 
 def default_seed() -> Seed:
-    """Contoso, at home with an operator, two applications, two identities and two hosts; and Fabrikam, a partner."""
+    """Contoso, at home with an operator, two applications, two identities and hosts of several kinds; and Fabrikam, a
+    partner, where the operator may let applications in."""
     return Seed(
         tenants=(
             TenantSeed(HOME_TENANT, "contoso", "contoso.onmicrosoft.com"),
@@ -292,9 +300,13 @@ def default_seed() -> Seed:
             ServicePrincipalSeed(
                 "contoso", "entrafed-operator", OPERATOR_PRINCIPAL, app_roles=("Application.ReadWrite.OwnedBy",)
             ),
+            ServicePrincipalSeed(
+                "fabrikam", "entrafed-operator", PARTNER_PRINCIPAL, app_roles=("Application.ReadWrite.OwnedBy",)
+            ),
         ),
         subscriptions=(
             SubscriptionSeed(SUBSCRIPTION, "contoso", (ResourceGroupSeed("payments"), ResourceGroupSeed("platform"))),
+            SubscriptionSeed(PARTNER_SUBSCRIPTION, "fabrikam", (ResourceGroupSeed("shared"),)),
         ),
         identities=(
             IdentitySeed(WEB_IDENTITY, "dddddddd-0001-4ddd-8ddd-dddddddddddd", "eeeeeeee-0001-4eee-8eee-eeeeeeeeeeee"),
@@ -320,8 +332,11 @@ def default_seed() -> Seed:
             ),
             RoleAssignmentSeed("storage-reader", "Storage Blob Data Reader", STORAGE_ACCOUNT),
         ),
-        storage_accounts=(StorageAccountSeed(STORAGE_ACCOUNT),),
-        blobs=(BlobSeed("contosodata", "reports", "hello.txt", "Hello from the simulated storage.\n"),),
+        storage_accounts=(StorageAccountSeed(STORAGE_ACCOUNT), StorageAccountSeed(PARTNER_STORAGE_ACCOUNT)),
+        blobs=(
+            BlobSeed("contosodata", "reports", "hello.txt", "Hello from the simulated storage.\n"),
+            BlobSeed("fabrikamdata", "shared", "hello.txt", "Hello from the partner's storage.\n"),
+        ),
         issuers=(GITHUB, GITLAB, TERRAFORM),
         operator="entrafed-operator",
     )
@@ -346,5 +361,5 @@ def _applications() -> tuple[ApplicationSeed, ...]:
             credentials=(foreign,),
         ),
         ApplicationSeed("contoso", "billing", BILLING_APP, BILLING_OBJECT, unique_name="billing"),
-        ApplicationSeed("contoso", "entrafed-operator", OPERATOR_APP, OPERATOR_OBJECT),
+        ApplicationSeed("contoso", "entrafed-operator", OPERATOR_APP, OPERATOR_OBJECT, multi_tenant=True),
     )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from entrafed_lab.azure.hosts import Host
-from entrafed_lab.azure.objects import Application, Credential, CredentialHolder, Identity
+from entrafed_lab.azure.objects import Application, Credential, CredentialHolder, Identity, ServicePrincipal
 from entrafed_lab.azure.roles import RoleAssignment
 from entrafed_lab.azure.world import World
 
@@ -21,10 +21,7 @@ def snapshot(world: World) -> Document:
         "operator": None if operator is None else {"tenantId": operator.tenant_id, "clientId": operator.app_id},
         "applications": [application_document(item) for item in world.applications.values()],
         "identities": [identity_document(item) for item in world.identities.values()],
-        "servicePrincipals": [
-            {"tenantId": item.tenant_id, "objectId": item.object_id, "clientId": item.app_id, "name": item.name}
-            for item in world.service_principals.values()
-        ],
+        "servicePrincipals": [principal_document(item) for item in world.service_principals.values()],
         "hosts": [host_document(item) for item in world.hosts.values()],
         "blobs": [
             {"path": f"{item.account.name}/{item.container}/{item.name}", "tenantId": item.account.tenant_id}
@@ -46,7 +43,19 @@ def application_document(item: Application) -> Document:
         "clientId": item.app_id,
         "objectId": item.object_id,
         "uniqueName": item.unique_name,
+        "signInAudience": item.sign_in_audience,
         "federatedCredentials": _credentials(item),
+    }
+
+
+def principal_document(item: ServicePrincipal) -> Document:
+    return {
+        "tenantId": item.tenant_id,
+        "objectId": item.object_id,
+        "clientId": item.app_id,
+        "name": item.name,
+        "managedIdentity": item.managed_identity,
+        "appRoles": sorted(item.app_roles),
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
-from entrafed_lab.azure.history import Replicas
+from entrafed_lab.azure.history import KEPT, Replicas
 from entrafed_lab.azure.hosts import Attachment, Host, HostIdentity, SystemIdentity
 from entrafed_lab.azure.objects import (
     Access,
@@ -38,6 +38,8 @@ class World:
         self.tenants: dict[str, Tenant] = {}
         self.applications: dict[str, Application] = {}
         self.service_principals: dict[tuple[str, str], ServicePrincipal] = {}
+        self.departed: list[tuple[ServicePrincipal, float]] = []
+        """Those that are gone, and since when: a replica that lags behind still knows them."""
         self.subscriptions: dict[str, Subscription] = {}
         self.identities: dict[str, Identity] = {}
         self.hosts: dict[str, Host] = {}
@@ -139,8 +141,8 @@ class World:
     def delete_application(self, key: str) -> Application:
         """Remove an application and its service principals everywhere."""
         application = self.applications.pop(self.application(key).object_id)
-        for place in [place for place in self.service_principals if place[1] == application.app_id]:
-            del self.service_principals[place]
+        for tenant_id, app_id in [place for place in self.service_principals if place[1] == application.app_id]:
+            self.delete_service_principal(tenant_id, app_id)
         return application
 
     def create_service_principal(self, tenant_id: str, application: Application) -> ServicePrincipal:
@@ -153,6 +155,13 @@ class World:
         )
         self.service_principals[tenant_id, application.app_id] = principal
         return principal
+
+    def delete_service_principal(self, tenant_id: str, app_id: str) -> None:
+        """Remove an application or managed identity from a tenant; nothing happens when it is not there."""
+        found = self.service_principals.pop((tenant_id, app_id), None)
+        self.departed = [(item, when) for item, when in self.departed if when > self.clock() - KEPT]
+        if found is not None:
+            self.departed.append((found, self.clock()))
 
     def create_identity(self, resource_id: str, *, location: str = "westeurope") -> Identity:
         """Make a user-assigned identity; its client id and principal id are new each time."""
@@ -180,7 +189,7 @@ class World:
     def delete_identity(self, key: str) -> Identity:
         """Remove an identity with its credentials. Hosts keep it attached, as a dead reference."""
         identity = self.identities.pop(self.identity(key).resource_id.lower())
-        self.service_principals.pop((identity.tenant_id, identity.client_id), None)
+        self.delete_service_principal(identity.tenant_id, identity.client_id)
         self.roles.remove_at(identity.resource_id)
         return identity
 
@@ -253,7 +262,7 @@ class World:
     def exchange_system_identity(self, host: Host, old: SystemIdentity | None, new: SystemIdentity | None) -> None:
         """Remove the service principal of one system-assigned identity of a host, and make that of another."""
         if old is not None:
-            self.service_principals.pop((host.tenant_id, old.client_id), None)
+            self.delete_service_principal(host.tenant_id, old.client_id)
         if new is not None:
             self.service_principals[host.tenant_id, new.client_id] = ServicePrincipal(
                 host.tenant_id, new.principal_id, new.client_id, host.id, managed_identity=True, created=self.clock()

@@ -44,6 +44,7 @@ def test_every_row_names_a_test_that_exists() -> None:
         "test_external_issuers.py",
         "test_hosts.py",
         "test_storage.py",
+        "test_tenants.py",
     ],
 )
 def test_every_test_of_a_service_has_its_row(pattern: str) -> None:

@@ -4,23 +4,13 @@ import pytest
 
 from azure_callers import MovableClock, only
 from azure_clients import plain_client
+from blob_world import BLOB, read
 from entrafed_lab.azure import ServiceName, SimulatedAzure
 from entrafed_lab.azure.seed import HOME_TENANT, PARTNER_TENANT, READER_APP, STORAGE_ACCOUNT
 from lab_fixtures import StartAzure
 from sign_in_world import sign_in, trust, workload
 
 CONTAINER = "/blobServices/default/containers"
-BLOB = "contosodata/reports/hello.txt"
-
-
-async def read(azure: SimulatedAzure, token: str | None, path: str = BLOB, method: str = "GET") -> tuple[int, str, str]:
-    """Status, error code and content."""
-    headers = {"x-ms-version": "2023-11-03"} | ({} if token is None else {"Authorization": f"Bearer {token}"})
-    async with (
-        plain_client(azure) as client,
-        client.request(method, f"{azure.url(ServiceName.BLOB)}/{path}", headers=headers) as answer,
-    ):
-        return answer.status, answer.headers.get("x-ms-error-code", ""), await answer.text()
 
 
 async def reader_token(azure: SimulatedAzure, scope: str = "https://storage.azure.com/.default") -> str:

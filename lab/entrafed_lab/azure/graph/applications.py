@@ -88,11 +88,10 @@ def _is(application: Application, key_name: str | None, key: str) -> bool:
 
 
 def _document(application: Application) -> Entity:
-    audience = "AzureADMultipleOrgs" if application.multi_tenant else "AzureADMyOrg"
     return {
         "id": application.object_id,
         "appId": application.app_id,
         "displayName": application.name,
         "uniqueName": application.unique_name,
-        "signInAudience": audience,
+        "signInAudience": application.sign_in_audience,
     }

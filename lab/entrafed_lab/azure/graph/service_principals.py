@@ -41,7 +41,8 @@ class ServicePrincipals:
 
     def _visible(self, tenant_id: str) -> list[ServicePrincipal]:
         seen = self._world.replicas.directory()
-        principals = self._world.service_principals.values()
+        departed = [item for item, when in self._world.departed if when > seen]
+        principals = (*self._world.service_principals.values(), *departed)
         return [item for item in principals if item.tenant_id == tenant_id and item.created <= seen]
 
     def _find(self, request: GraphRequest) -> ServicePrincipal:
@@ -80,7 +81,7 @@ class ServicePrincipals:
         owned = WRITE_OWNED in request.caller.roles and request.caller.object_id in found.owners
         if WRITE_ALL not in request.caller.roles and not owned:
             raise denied()
-        self._world.service_principals.pop((found.tenant_id, found.app_id), None)
+        self._world.delete_service_principal(found.tenant_id, found.app_id)
         return Answer(204)
 
     def _check_read(self, caller: Caller) -> None:

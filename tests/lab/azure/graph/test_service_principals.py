@@ -56,7 +56,7 @@ async def test_a_list_holds_those_of_the_tenant(graph: GraphServiceClient, partn
     assert at_home is not None
     assert elsewhere is not None
     assert OPERATOR_APP in {item.app_id for item in at_home.value or []}
-    assert [item.display_name for item in elsewhere.value or []] == ["partner-operator"]
+    assert [item.display_name for item in elsewhere.value or []] == ["entrafed-operator", "partner-operator"]
 
 
 async def test_a_multi_tenant_application_gets_one_in_another_tenant(partner: GraphServiceClient) -> None:
