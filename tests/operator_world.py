@@ -20,6 +20,7 @@ from entrafed_lab.azure import ServiceName, SimulatedAzure, default_seed
 from entrafed_lab.azure.objects import CredentialHolder
 from entrafed_lab.azure.seed import HOME_TENANT, OPERATOR_APP, READER_APP, WEB_IDENTITY, Seed
 from entrafed_lab.controlplane import Kubectl
+from gitops import SAME, argo_health, flux_status
 from kstatus import KStatus, kstatus
 from kube_world import Cluster
 from lab_fixtures import OPERATOR_SUBJECT, StartAzure
@@ -206,12 +207,15 @@ class World:
             await self.until(lambda name=name: not self.seen(name), f"{name} gone", within)  # type: ignore[misc]
 
     def require_truth(self) -> None:
-        """Of every version that anybody saw: conditions make sense together, and what is current was in Azure."""
+        """Of every version that anybody saw: conditions make sense together, tools agree on it, and what is current was
+        in Azure."""
         for version in (one for versions in self.versions.values() for one in versions):
             status = version.body.get("status", {})
             conditions = {condition["type"]: condition["status"] for condition in status.get("conditions", ())}
             assert not {"Reconciling", "Stalled"} <= conditions.keys(), status
             assert conditions.get("Ready") != "True" or not {"Reconciling", "Stalled"} & conditions.keys(), status
+            assert flux_status(version.body) is kstatus(version.body), version.body
+            assert argo_health(version.body)[0] in SAME[kstatus(version.body)], version.body
             if kstatus(version.body) is KStatus.CURRENT:
                 rows = {row["name"]: row["credentials"] for row in status["federatedCredentials"]}
                 assert rows.keys() == {item["name"] for item in version.body["spec"]["federatedCredentials"]}, status
