@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import trustme
+
 from crash.virtual_time import VirtualClock
 from engine_world import EngineWorld, new_world
 from entrafed.azure import BudgetSettings
@@ -19,6 +21,7 @@ TOKENS_LIVE = 86_400  # seconds; longer than anything here takes, since the SDK 
 async def virtual_world(
     directory: Path,
     *,
+    ca: trustme.CA | None = None,
     keys: KeyRing | None = None,
     delays: Delays | None = None,
     rates: Rates | None = None,
@@ -29,6 +32,7 @@ async def virtual_world(
     clock = VirtualClock()
     azure = SimulatedAzure(
         seed=default_seed().trusting_operator(issuer=CLUSTER_ISSUER, subject=OPERATOR_SUBJECT, held=True),
+        ca=ca,
         keys=keys,
         delays=delays or Delays.none(),
         rates=rates or Rates.off(),

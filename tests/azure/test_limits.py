@@ -1,4 +1,4 @@
-"""Within Microsoft's limits: the simulated Azure throttles as published, in scaled time."""
+"""Within Microsoft's limits: the simulated Azure throttles as published."""
 
 import asyncio
 import time
@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from cloud_world import APPLICATION, IDENTITY, PARENTS, THE_IDENTITY, Connected, connected, new_credential
+from crash.virtual_time import VirtualClock
 from entrafed.api.reasons import Reason
-from entrafed.azure import BudgetSettings, CallTiming
+from entrafed.azure import BudgetSettings
 from entrafed.azure.budgets import SHARE
 from entrafed.domain.credentials import Parent, ParentKind
 from entrafed.domain.errors import AzureProblem, ProblemKind
@@ -17,53 +18,58 @@ from entrafed_lab.azure import Delays, Fault, Rates, ServiceName, SimulatedAzure
 from entrafed_lab.azure.seed import API_IDENTITY, HOME_TENANT, WEB_IDENTITY
 from lab_fixtures import StartAzure
 
-SCALE = 100.0
-SCALED = BudgetSettings(rate_scale=SCALE)
-SCALED_TIMING = CallTiming(look=CallTiming().look / SCALE)
 PUBLISHED = 4.0  # seconds between two writes to one identity
 
 each_parent = pytest.mark.parametrize("parent", PARENTS, ids=lambda parent: parent.kind.name.lower())
+AS_PUBLISHED = BudgetSettings()
+in_virtual_time = pytest.mark.looptime
+"""With the published rates and real durations, without the waiting: a busy machine changes nothing."""
 
 
-async def throttling(start_azure: StartAzure) -> SimulatedAzure:
+async def throttling(start_azure: StartAzure, clock: VirtualClock) -> SimulatedAzure:
     """An Azure with every limit in force, and writes that last."""
-    return await start_azure(rates=Rates(scale=SCALE), delays=Delays(operation=0.3, replica_lag=0.0, scale=1 / SCALE))
+    return await start_azure(rates=Rates(), delays=Delays(operation=0.3, replica_lag=0.0), clock=clock.now)
 
 
 def statuses(world: Connected) -> set[int | None]:
     return {record.status for record in world.requests()}
 
 
+@in_virtual_time
 async def test_twenty_credentials_asked_for_at_once_on_one_identity_take_what_the_published_rate_allows(
     start_azure: StartAzure, operator_token: Path
 ) -> None:
-    azure = await throttling(start_azure)
-    async with connected(azure, operator_token, budgets=SCALED) as world:
-        started = time.monotonic()
+    clock = VirtualClock()
+    azure = await throttling(start_azure, clock)
+    async with connected(azure, operator_token, budgets=AS_PUBLISHED, clock=clock) as world:
+        await asyncio.sleep(30)  # the identity is old enough
+        started = clock.monotonic()
         await asyncio.gather(
             *(
                 world.cloud.create(world.sign_in, IDENTITY, new_credential(f"mif-{n}", subject=f"{n}"))
                 for n in range(20)
             )
         )
-        seconds = (time.monotonic() - started) * SCALE
+        seconds = clock.monotonic() - started
         assert statuses(world) <= {200, 201}
         assert len(azure.world.identity("web").credentials) == 20
         writes = [record for record in world.requests() if record.write]
         assert len(writes) == 20
         assert not any(record.overlapping for record in writes)
-        assert seconds > 19 * PUBLISHED
-        assert seconds < 2 * 19 * PUBLISHED / SHARE + 50  # of which a loaded machine takes the most
+        assert 19 * PUBLISHED < seconds < 19 * (PUBLISHED / SHARE + 0.3) + 10
 
 
 @each_parent
+@in_virtual_time
 async def test_a_target_with_20_credentials_costs_two_calls_each_at_most(
     start_azure: StartAzure, operator_token: Path, parent: Parent
 ) -> None:
-    azure = await throttling(start_azure)
+    clock = VirtualClock()
+    azure = await throttling(start_azure, clock)
     for name in [item.name for item in azure.world.holder(parent.id).credentials]:
         azure.world.holder(parent.id).remove(name)
-    async with connected(azure, operator_token, budgets=SCALED, timing=SCALED_TIMING) as world:
+    async with connected(azure, operator_token, budgets=AS_PUBLISHED, clock=clock) as world:
+        await asyncio.sleep(30)  # the identity is old enough
         await world.cloud.credentials(world.sign_in, parent)
         for number in range(20):
             await world.cloud.create(world.sign_in, parent, new_credential(f"mif-{number}", subject=f"{number}"))
@@ -72,13 +78,15 @@ async def test_a_target_with_20_credentials_costs_two_calls_each_at_most(
         assert statuses(world) <= {200, 201}
 
 
+@in_virtual_time
 async def test_thirty_identities_of_one_subscription_share_its_budget_without_a_429(
     start_azure: StartAzure, operator_token: Path
 ) -> None:
-    scale = 10.0  # at which the limit is a request every 50 ms: more than a busy event loop jitters
-    azure = await start_azure(rates=Rates(scale=scale))
+    clock = VirtualClock()
+    azure = await throttling(start_azure, clock)
     identities = [azure.world.create_identity(f"{WEB_IDENTITY}-{number}") for number in range(30)]
-    async with connected(azure, operator_token, budgets=BudgetSettings(rate_scale=scale)) as world:
+    async with connected(azure, operator_token, budgets=AS_PUBLISHED, clock=clock) as world:
+        await asyncio.sleep(30)  # they are old enough
         await asyncio.gather(
             *(
                 world.cloud.create(
@@ -92,9 +100,11 @@ async def test_thirty_identities_of_one_subscription_share_its_budget_without_a_
         assert statuses(world) <= {200, 201}
 
 
+@in_virtual_time
 async def test_reads_of_one_identity_by_many_are_spaced_too(start_azure: StartAzure, operator_token: Path) -> None:
-    azure = await throttling(start_azure)
-    async with connected(azure, operator_token, budgets=SCALED) as world:
+    clock = VirtualClock()
+    azure = await throttling(start_azure, clock)
+    async with connected(azure, operator_token, budgets=AS_PUBLISHED, clock=clock) as world:
         await asyncio.gather(*(world.cloud.target(world.sign_in, THE_IDENTITY) for _ in range(10)))
         await asyncio.gather(*(world.cloud.credentials(world.sign_in, IDENTITY) for _ in range(10)))
         assert statuses(world) == {200}

@@ -10,16 +10,15 @@ from typing import Any
 import trustme
 
 from crash.chronicle import Chronicle, Crash, Write
-from crash.virtual_time import VirtualClock
-from engine_world import EngineWorld, new_world
-from entrafed_lab.azure import Delays, KeyRing, Rates, SimulatedAzure, default_seed
+from engine_world import EngineWorld
+from entrafed.azure import BudgetSettings
+from entrafed_lab.azure import Delays, KeyRing
 from entrafed_lab.azure.objects import Application, Identity
-from lab_fixtures import CLUSTER_ISSUER, OPERATOR_SUBJECT
+from virtual_world import virtual_world
 
 POLL = 1.0  # seconds
 PATIENCE = 1800.0  # seconds, after which something that is not quiet counts as never quiet
 ISSUER_GRACE = 1800.0  # seconds; a day of virtual time takes longer than it is worth
-TOKEN_LIFETIME = 86400.0  # seconds; longer than any story
 
 Act = Callable[[EngineWorld], None]
 
@@ -82,19 +81,9 @@ class Stage:
 
     @asynccontextmanager
     async def _world(self) -> AsyncIterator[EngineWorld]:
-        clock = VirtualClock()
-        azure = SimulatedAzure(
-            seed=default_seed().trusting_operator(issuer=CLUSTER_ISSUER, subject=OPERATOR_SUBJECT, held=True),
-            ca=self.ca,
-            keys=self.keys,
-            delays=Delays(replica_lag=self.replica_lag),
-            rates=Rates.off(),
-            clock=clock.now,
-        )
-        async with azure:
-            token = self.directory / "operator-token"
-            token.write_text(azure.issue(issuer=CLUSTER_ISSUER, subject=OPERATOR_SUBJECT, lifetime=TOKEN_LIFETIME))
-            world = await new_world(azure, token, scale=1.0, clock=clock)
+        delays = Delays(replica_lag=self.replica_lag)
+        unhurried = BudgetSettings(rate_scale=1000.0)
+        async with virtual_world(self.directory, ca=self.ca, keys=self.keys, delays=delays, budgets=unhurried) as world:
             world.timing = replace(world.timing, issuer_grace=ISSUER_GRACE)
             yield world
 

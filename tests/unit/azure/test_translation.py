@@ -183,9 +183,24 @@ def test_the_missing_right_is_named() -> None:
     assert "lacks Microsoft.ManagedIdentity/userAssignedIdentities/read there" in message
 
 
+DOCUMENTED = {
+    70021, 70025, 700211, 700212, 700213, 7002138, 7002131, 7002137, 7002121, 700222, 700226, 700227, 700236, 700223,
+    700238, 700024, 700027, 5002727, 501661, 700016, 7000229, 7000215, 90002, 900382, 70052,
+}  # fmt: skip
+"""Codes of federation that Microsoft's pages name."""
+
+
+def test_every_documented_code_of_the_token_endpoint_has_a_meaning() -> None:
+    assert set(AADSTS) >= DOCUMENTED
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(400, "invalid_request"), (401, "invalid_client"), (403, "access_denied")]
+)
 @pytest.mark.parametrize("number", AADSTS)
-def test_a_refused_sign_in_says_the_number_and_its_meaning(number: int) -> None:
-    answer = Answer(401, "invalid_client", "Words of Entra.", aadsts=(number,))
+def test_a_refused_sign_in_says_the_number_and_its_meaning(number: int, status: int, error: str) -> None:
+    """No document tells which status and which word go with a number."""
+    answer = Answer(status, error, "Words of Entra.", aadsts=(number,))
     problem = translate(Call(LOGIN, SIGN_IN, "sign in to tenant t as c"), answer).problem
     assert problem.reason is Reason.SIGN_IN_FAILED
     assert problem.kind in (FORBIDDEN, TRANSIENT)
