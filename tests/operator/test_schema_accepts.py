@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from entrafed.api.conditions import MAX_MESSAGE, Condition, ConditionStatus, ConditionType
 from entrafed.api.connection import ConnectionStatus, dump_connection_status, parse_connection
 from entrafed.api.federation import parse_federation
+from entrafed.api.formats import MAX_EXPRESSION
 from entrafed.api.reasons import Reason
 from entrafed.api.states import ItemState, Origin
 from entrafed.api.status import (
@@ -182,6 +184,12 @@ STATUSES: dict[str, FederationStatus] = {
     "as many items as there may be": FederationStatus(
         observed_generation=1,
         federated_credentials=tuple(item(f"item-{n}") for n in range(MAX_ITEMS)),
+    ),
+    "a flexible credential, at its longest": FederationStatus(
+        observed_generation=1,
+        federated_credentials=(
+            item("branches", replace(credential("mif-a"), subject=None, expression="e" * MAX_EXPRESSION)),
+        ),
     ),
     "an item with two credentials": FederationStatus(
         observed_generation=1, federated_credentials=(item("ci", credential("mif-b"), credential("mif-a")),)
