@@ -98,7 +98,9 @@ class Chronicle:
         return [Write(w.name, w.is_azure, w.before_crash, next(statuses) if w.is_azure else None) for w in self._writes]
 
     def _arrives(self, call: Call) -> bool:
-        """A request that writes has reached Azure; whether it is the one."""
+        """A request has reached Azure by a verb that writes; whether it is the one. Several reads come by POST too."""
+        if not operation_of(call).write:
+            return False
         name = self._name_of(call)
         is_point = self._is_point(name)
         self._note(name, is_azure=True)
