@@ -13,8 +13,11 @@ import structlog
 
 from entrafed.api.conditions import Condition, ConditionType
 from entrafed.api.federation import Federation
+from entrafed.api.states import OutputKind
+from entrafed.api.status import OutputStatus
 from entrafed.azure import BudgetSettings, CallTiming, MicrosoftCloud
 from entrafed.domain.marks import cluster_mark
+from entrafed.domain.outputs import Output
 from entrafed.engine.engine import Engine
 from entrafed.engine.ports import Clock
 from entrafed.engine.timing import Timing
@@ -96,6 +99,16 @@ def account(name: str) -> Manifest:
     return {"name": name, "serviceAccount": {"name": name}}
 
 
+def annotated(name: str) -> Manifest:
+    """An item that trusts a service account, and has it annotated."""
+    return {"name": name, "serviceAccount": {"name": name, "annotationPolicy": "Write"}}
+
+
+def config_map(name: str) -> Manifest:
+    """The spec's wish for a ConfigMap."""
+    return {"configMap": {"name": name}}
+
+
 @dataclass
 class EngineWorld:
     """A cluster, an Azure, and the operator between them, which may be killed and started again."""
@@ -142,6 +155,27 @@ class EngineWorld:
         self.cluster.apply(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}
         )
+
+    def service_account(self, name: str = "web", annotations: Mapping[str, str] | None = None) -> None:
+        """A service account as somebody else makes it."""
+        there = Output(OutputKind.SERVICE_ACCOUNT, name)
+        self.cluster.apply({"apiVersion": "v1", "kind": there.kind, "metadata": {"name": name, "namespace": NAMESPACE}})
+        for key, value in (annotations or {}).items():
+            self.cluster.set_value(there, NAMESPACE, key, value)
+
+    def annotations(self, account: str = "web") -> dict[str, str]:
+        found = self.cluster.values(Output(OutputKind.SERVICE_ACCOUNT, account), NAMESPACE)
+        assert found is not None, f"there is no service account {account}"
+        return found
+
+    def variables(self, name: str = "web-entra") -> dict[str, str] | None:
+        """What a ConfigMap holds; None where there is none."""
+        return self.cluster.values(Output(OutputKind.CONFIG_MAP, name), NAMESPACE)
+
+    def output(self, output: str, name: str = "web") -> OutputStatus | None:
+        """The row of a status about an output, like `kind/name`."""
+        rows = (row for row in self.seen(name).status.outputs if f"{row.kind}/{row.name}" == output)
+        return next(rows, None)
 
     def seen(self, name: str = "web", namespace: str = NAMESPACE) -> Federation:
         found = self.cluster.federation(namespace, name)

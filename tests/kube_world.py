@@ -2,6 +2,8 @@
 
 import itertools
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +59,16 @@ class Cluster:
         name = f"connection-{next(_numbers)}"
         await self.apply(connection(name))
         return await self.get(CONNECTIONS, name)
+
+    @asynccontextmanager
+    async def allowing_outputs(self) -> AsyncIterator[None]:
+        """The operator's role with both outputs switched on in the chart; afterwards it is as it was."""
+        values = {"outputs": {"serviceAccountAnnotations": True, "configMaps": True}}
+        await self.apply(dict(render(values).one("ClusterRole", "entrafed").body))
+        try:
+            yield
+        finally:
+            await self.apply(dict(render().one("ClusterRole", "entrafed").body))
 
     async def new_token(self) -> str:
         return (await self.plane.kubectl("create", "token", "entrafed", "--namespace", SYSTEM)).strip()

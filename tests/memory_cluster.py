@@ -9,12 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import memory_outputs
 from entrafed.api.connection import Connection, ConnectionStatus, dump_connection_status, parse_connection
 from entrafed.api.federation import Federation, parse_federation
 from entrafed.api.metadata import FINALIZER, RECONCILE_ANNOTATION, Metadata
+from entrafed.api.states import OutputKind
 from entrafed.api.status import FederationStatus, dump_status
-from entrafed.domain.errors import KubeConflict, KubeGone
+from entrafed.domain.errors import KubeConflict, KubeForbidden, KubeGone
 from entrafed.domain.events import Event
+from entrafed.domain.output_plan import Remove, Write
+from entrafed.domain.outputs import ObservedOutput, Output
 from entrafed.domain.times import to_text
 from entrafed.runtime.watching import Feed, Watcher
 
@@ -41,6 +45,8 @@ class MemoryCluster:
     after: Around = _silent
     announces: Callable[[], str] = lambda: ISSUER
     """The issuer that the API server which is asked announces."""
+    forbidden: frozenset[OutputKind] = frozenset()
+    """What the operator has no right to read or write."""
 
     def __post_init__(self) -> None:
         self._bodies: dict[Key, Body] = {}
@@ -74,14 +80,15 @@ class MemoryCluster:
         body = self._bodies.get(key)
         if body is None:
             body = {**manifest, "metadata": {**manifest["metadata"], **self._new_metadata()}}
-            if body["kind"] != "Namespace":
+            if body["apiVersion"] != "v1":
                 body["status"] = {"observedGeneration": -1}
             self._bodies[key] = body
             self._show("ADDED", body)
             return
         if body.get("spec") != manifest.get("spec"):
             body["metadata"]["generation"] += 1
-        body["spec"] = manifest.get("spec")
+        if "spec" in manifest:
+            body["spec"] = manifest["spec"]
         body["metadata"] |= {k: v for k, v in manifest["metadata"].items() if k in ("labels", "annotations")}
         self._changed(body)
 
@@ -101,6 +108,17 @@ class MemoryCluster:
                 self._changed(body)
         else:
             self._remove(key)
+
+    def set_value(self, output: Output, namespace: str, key: str, value: str | None, manager: str = "kubectl") -> None:
+        """Set, or remove, an annotation of a service account or an entry of a ConfigMap, as `kubectl edit` does."""
+        body = self._bodies[output.kind, namespace, output.name]
+        memory_outputs.update(body, key, value, manager)
+        self._changed(body)
+
+    def values(self, output: Output, namespace: str) -> dict[str, str] | None:
+        """The annotations of a service account or the entries of a ConfigMap; None where there is none."""
+        body = self._bodies.get((output.kind, namespace, output.name))
+        return None if body is None else dict(memory_outputs.values_of(body))
 
     def federation(self, namespace: str, name: str) -> Federation | None:
         body = self._bodies.get(("ManagedIdentityFederation", namespace, name))
@@ -163,6 +181,35 @@ class MemoryCluster:
         )
         return parse_connection(body)
 
+    async def output(self, federation: Metadata, output: Output) -> ObservedOutput | None:
+        self._require_right(output)
+        body = self._bodies.get((output.kind, federation.namespace or "", output.name))
+        return None if body is None else memory_outputs.observed(body, federation)
+
+    async def change_output(
+        self, federation: Metadata, output: Output, observed: ObservedOutput | None, step: Write | Remove
+    ) -> None:
+        self._require_right(output)
+        key, name = (output.kind, federation.namespace or "", output.name), f"{output} of {federation.name}"
+        self.before(name)
+        body = self._bodies.get(key)
+        if (body and body["metadata"]["resourceVersion"]) != (observed and observed.resource_version):
+            raise KubeConflict(f"{output} has changed")
+        self.writes.append(name)
+        if body is not None and isinstance(step, Remove) and output.kind is OutputKind.CONFIG_MAP:
+            self._remove(key)
+        else:
+            if body is None:
+                body = self._bodies[key] = memory_outputs.new_config_map(federation, output.name)
+                body["metadata"] |= self._new_metadata()
+            memory_outputs.change(body, federation, step)
+            self._changed(body)
+        self.after(name)
+
+    def _require_right(self, output: Output) -> None:
+        if output.kind in self.forbidden:
+            raise KubeForbidden(f"{output}: the operator may not")
+
     async def event(self, event: Event) -> None:
         self.events.append(event)
 
@@ -200,6 +247,9 @@ class MemoryCluster:
     def _remove(self, key: Key) -> None:
         body = self._bodies.pop(key)
         self._show("DELETED", body)
+        owned = [k for k, b in self._bodies.items() if b["metadata"].get("owner") == body["metadata"]["uid"]]
+        for dependent in owned:
+            self._remove(dependent)
 
     def _show(self, change: str | None, body: Body) -> None:
         if self._feed is None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,16 +65,6 @@ class Operator:
     def kill(self) -> None:
         """SIGKILL, if it runs."""
         self._end(signal.SIGKILL)
-
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """SIGSTOP; SIGCONT in the end."""
-        assert self._process
-        self._process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._process.send_signal(signal.SIGCONT)
 
     async def end(self) -> tuple[int, float]:
         """SIGTERM; the exit code, and the seconds that it took."""

@@ -25,17 +25,33 @@ def the_operators_role(values: Mapping[str, Any] | None = None) -> Manifest:
     return render(values).one("ClusterRole", "entrafed")
 
 
-def test_the_operator_may_do_exactly_this() -> None:
-    expected = {
-        *((OUR_GROUP, kind, verb) for kind in KINDS for verb in ("get", "list", "watch", "patch")),
-        *((OUR_GROUP, f"{kind}/status", "patch") for kind in KINDS),
-        *(("", "namespaces", verb) for verb in ("get", "list", "watch")),
-        ("events.k8s.io", "events", "create"),
-    }
-    assert grants(the_operators_role()) == expected
-
-
 KINDS = ("managedidentityfederations", "entraconnections")
+ALWAYS = {
+    *((OUR_GROUP, kind, verb) for kind in KINDS for verb in ("get", "list", "watch", "patch")),
+    *((OUR_GROUP, f"{kind}/status", "patch") for kind in KINDS),
+    *(("", "namespaces", verb) for verb in ("get", "list", "watch")),
+    ("events.k8s.io", "events", "create"),
+}
+OUTPUTS = {
+    "serviceAccountAnnotations": {("", "serviceaccounts", "get"), ("", "serviceaccounts", "patch")},
+    "configMaps": {("", "configmaps", verb) for verb in ("get", "create", "patch", "delete")},
+}
+
+
+def test_the_operator_may_do_exactly_this() -> None:
+    assert grants(the_operators_role()) == ALWAYS
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_an_output_that_is_switched_on_gives_exactly_its_rights(output: str) -> None:
+    assert grants(the_operators_role({"outputs": {output: True}})) == ALWAYS | OUTPUTS[output]
+
+
+@pytest.mark.parametrize("resource", ["secrets", "serviceaccounts/token", "pods", "*"])
+def test_with_all_outputs_no_role_speaks_of(resource: str) -> None:
+    roles = render({"outputs": dict.fromkeys(OUTPUTS, True)}).of("ClusterRole")
+
+    assert [role.name for role in roles for _, named, _ in grants(role) if named == resource] == []
 
 
 def test_the_operator_reads_the_issuer_of_its_own_cluster() -> None:
@@ -44,7 +60,9 @@ def test_the_operator_reads_the_issuer_of_its_own_cluster() -> None:
     assert urls == [{"nonResourceURLs": ["/.well-known/openid-configuration"], "verbs": ["get"]}]
 
 
-@pytest.mark.parametrize("resource", ["secrets", "serviceaccounts", "serviceaccounts/token", "leases", "*"])
+@pytest.mark.parametrize(
+    "resource", ["secrets", "serviceaccounts", "serviceaccounts/token", "configmaps", "leases", "*"]
+)
 def test_no_role_of_the_chart_speaks_of(resource: str) -> None:
     rendered = render()
     roles = (*rendered.of("ClusterRole"), *rendered.of("Role"))

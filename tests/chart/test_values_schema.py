@@ -26,6 +26,8 @@ DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
         ({"image": {"digest": "sha256:abc"}}, "digest"),
         ({"image": {"pullPolicy": "Sometimes"}}, "pullPolicy"),
         ({"rbac": {"create": "yes"}}, "create"),
+        ({"outputs": {"serviceAccounts": True}}, "serviceAccounts"),
+        ({"outputs": {"configMaps": "yes"}}, "configMaps"),
         ({"imagePullSecrets": ["pull"]}, "imagePullSecrets"),
         ({"fullnameOverride": "Not_A_Name"}, "fullnameOverride"),
         ({"resources": {"request": {}}}, "request"),

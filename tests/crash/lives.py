@@ -26,6 +26,8 @@ NOT_OURS = ("resourceVersion", "spec")
 """What tells nothing about what the operator did."""
 TIMES = ("lastTransitionTime", "deniedSince", "retiringSince", "creationTimestamp", "deletionTimestamp")
 """Of these only tells whether they are there."""
+PLACES = ("AZURE_AUTHORITY_HOST",)
+"""Nor do these: the Azure of each world has ports of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,5 +172,5 @@ def moment(world: EngineWorld) -> dict[str, Any]:
 def _without_times(value: Any) -> Any:
     if isinstance(value, dict):
         kept = {key: inner for key, inner in value.items() if key not in NOT_OURS}
-        return {key: "..." if key in TIMES else _without_times(inner) for key, inner in kept.items()}
+        return {key: "..." if key in TIMES + PLACES else _without_times(inner) for key, inner in kept.items()}
     return [_without_times(inner) for inner in value] if isinstance(value, list) else value

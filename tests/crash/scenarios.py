@@ -11,11 +11,16 @@ from engine_world import (
     EngineWorld,
     Manifest,
     account,
+    annotated,
+    config_map,
     federation,
     flexible,
     oidc,
 )
-from entrafed_lab.azure.seed import API_IDENTITY, READER_APP
+from entrafed.api.outputs import CLIENT_ID_ANNOTATION
+from entrafed.api.states import OutputKind
+from entrafed.domain.outputs import Output
+from entrafed_lab.azure.seed import API_IDENTITY, READER_APP, WEB_IDENTITY
 from lab_fixtures import CLUSTER_ISSUER
 
 REVOCATION = 660.0  # seconds: the delay of a revocation, and a little more
@@ -137,7 +142,28 @@ def _target_deleted(world: EngineWorld) -> None:
     world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "web")
 
 
+def _account_made(world: EngineWorld) -> None:
+    world.service_account()
+
+
+def _outputs_removed_by_others(world: EngineWorld) -> None:
+    world.cluster.set_value(Output(OutputKind.SERVICE_ACCOUNT, "web"), NAMESPACE, CLIENT_ID_ANNOTATION, None)
+    world.cluster.delete("ConfigMap", NAMESPACE, "web-entra")
+    _look_again(world)
+
+
+def _client_id_set_by_others(world: EngineWorld) -> None:
+    world.cluster.set_value(Output(OutputKind.SERVICE_ACCOUNT, "web"), NAMESPACE, CLIENT_ID_ANNOTATION, "theirs")
+    _look_again(world)
+
+
+def _target_identity_made_again(world: EngineWorld) -> None:
+    world.azure.world.recreate_identity(WEB_IDENTITY)
+    _look_again(world)
+
+
 A, B, WEB = oidc("a"), oidc("b"), account("web")
+ANNOTATED, ENTRA = annotated("web"), {"output": config_map("web-entra")}
 ONE, TWO = {"name": "one"}, {"name": "two"}
 
 
@@ -196,10 +222,47 @@ FLEXIBLE = (
 """With credentials that have an expression in place of a subject: on applications only, and by another version of
 Graph."""
 
+
+def _with_outputs() -> tuple[Scenario, ...]:
+    """What is written into the namespace."""
+    there = Step(_account_made)
+    written = (there, _applied(ANNOTATED, **ENTRA))
+    retaining = (there, _applied(ANNOTATED, **ENTRA, deletionPolicy="Retain"))
+    both = (there, _applied(ANNOTATED, **ONE), _applied(ANNOTATED, **TWO))
+    other = _applied(oidc("b"), **ENTRA, **TWO, target=IDENTITY)
+    withdrawn = Step(lambda world: world.connect({**EVERYTHING, "federatedCredentials": []}), later=REVOCATION)
+    return (
+        Scenario("outputs created", (_applied(ANNOTATED, **ENTRA),), (there,)),
+        Scenario("outputs opted out of", (_applied(WEB),), written),
+        Scenario("output renamed", (_applied(ANNOTATED, output=config_map("other")),), written),
+        Scenario("outputs deleted", (_deleted("web"),), written),
+        Scenario("outputs created and deleted at once", (_together(_applied(ANNOTATED, **ENTRA), _deleted("web")),)),
+        Scenario("outputs retained and found again", (_deleted("web"), *written[1:], _deleted("web")), retaining),
+        Scenario(
+            "outputs retained by one that was to delete",
+            (_together(_deleted("web"), _applied(ANNOTATED, **ENTRA, deletionPolicy="Retain")),),
+            written,
+        ),
+        Scenario("service account made later", (_applied(ANNOTATED), there), ()),
+        Scenario("annotations asked for by two, both leave", (_deleted("one"), _deleted("two")), both),
+        Scenario("ConfigMap handed over", (other, _deleted("web"), _deleted("two")), written),
+        Scenario("outputs removed by others", (Step(_outputs_removed_by_others),), written),
+        Scenario("annotation set by others, then deletion", (Step(_client_id_set_by_others), _deleted("web")), written),
+        Scenario("rule of outputs withdrawn and given back", (withdrawn, Step(_rule_given_back)), written),
+        Scenario(
+            "output of an identity made again",
+            (Step(_target_identity_made_again),),
+            (_applied(**ENTRA, target=IDENTITY),),
+            is_seen_at_once=True,
+        ),
+    )
+
+
 SCENARIOS = (
     *_on(APPLICATION),
     *_on(IDENTITY),
     *FLEXIBLE,
+    *_with_outputs(),
     Scenario(
         "items renamed and swapped",
         (_applied(oidc("a", "two"), oidc("c", "one")),),

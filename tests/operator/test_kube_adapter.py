@@ -21,9 +21,11 @@ from entrafed.api.metadata import (
     VERSION,
 )
 from entrafed.api.reasons import Reason
+from entrafed.api.states import OutputKind
 from entrafed.api.status import FederationStatus, Summary
-from entrafed.domain.errors import KubeConflict, KubeGone, KubeProblem
+from entrafed.domain.errors import KubeConflict, KubeForbidden, KubeGone, KubeProblem
 from entrafed.domain.events import Event, EventType, RegardingKind
+from entrafed.domain.outputs import Output
 from entrafed.engine.ports import Kube
 from entrafed.kube.access import Access, Kubeconfig
 from entrafed.kube.api_server import ApiServer
@@ -278,6 +280,10 @@ async def test_the_operator_is_the_charts_service_account(cluster: Cluster) -> N
         ("create", "", "serviceaccounts/token"),
         ("create", "", "pods"),
         ("impersonate", "", "users"),
+        ("get", "", "serviceaccounts"),
+        ("patch", "", "serviceaccounts"),
+        ("get", "", "configmaps"),
+        ("create", "", "configmaps"),
         ("create", GROUP, FEDERATIONS),
         ("delete", GROUP, FEDERATIONS),
         ("update", GROUP, CONNECTIONS),
@@ -285,6 +291,25 @@ async def test_the_operator_is_the_charts_service_account(cluster: Cluster) -> N
 )
 async def test_the_operator_may_not(verb: str, group: str, resource: str, cluster: Cluster) -> None:
     assert await may_the_operator(cluster, verb, group, resource) is False
+
+
+@pytest.mark.parametrize("kind", OutputKind)
+async def test_an_output_that_the_chart_does_not_allow_is_forbidden(
+    kind: OutputKind, kube: Kube, web: Federation
+) -> None:
+    with pytest.raises(KubeForbidden):
+        await kube.output(web.metadata, Output(kind, "web"))
+
+
+async def test_with_all_outputs_the_operator_still_makes_no_service_account_and_lists_nothing(cluster: Cluster) -> None:
+    async with cluster.allowing_outputs():
+        assert await may_the_operator(cluster, "patch", "", "serviceaccounts") is True
+        for verb, resource in (
+            ("create", "serviceaccounts"),
+            ("create", "serviceaccounts/token"),
+            ("list", "configmaps"),
+        ):
+            assert await may_the_operator(cluster, verb, "", resource) is False
 
 
 async def test_the_api_server_says_so_when_the_operator_may(cluster: Cluster) -> None:

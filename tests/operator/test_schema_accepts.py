@@ -14,16 +14,18 @@ from entrafed.api.connection import ConnectionStatus, dump_connection_status, pa
 from entrafed.api.federation import parse_federation
 from entrafed.api.formats import MAX_EXPRESSION
 from entrafed.api.reasons import Reason
-from entrafed.api.states import ItemState, Origin
+from entrafed.api.states import ItemState, Origin, OutputKind
 from entrafed.api.status import (
     MAX_ITEMS,
     CredentialItemStatus,
     CredentialStatus,
     FederationStatus,
+    OutputStatus,
     Summary,
     TargetStatus,
     dump_status,
 )
+from entrafed.domain.outputs import field_manager
 from entrafed_lab.controlplane import Kubectl
 from manifests import (
     APP,
@@ -77,6 +79,13 @@ ODD_BUT_RIGHT: dict[str, Manifest] = {
     "two subjects that differ in case": federation(from_oidc(subject="a", name="a"), from_oidc(subject="A", name="b")),
     "an issuer that only resembles Entra": federation(from_oidc("https://login.microsoftonline.com.example/x")),
     "a subject of 600 characters": federation(from_oidc(subject="x" * 600)),
+    "annotations and a ConfigMap": federation(
+        {"name": "pods", "serviceAccount": {"name": "web", "annotationPolicy": "Write"}},
+        output={"configMap": {"name": "web.v1-entra"}},
+    ),
+    "annotations of twenty service accounts": federation(
+        *({"name": f"i-{n}", "serviceAccount": {"name": f"sa-{n}", "annotationPolicy": "Write"}} for n in range(20))
+    ),
     "no rules": connection(),
     "a cloud of its own": connection(cloud="AzureChina"),
     "endpoints of a simulated Azure": connection(
@@ -163,6 +172,18 @@ def credential(name: str) -> CredentialStatus:
     )
 
 
+def output(kind: OutputKind, name: str) -> OutputStatus:
+    return OutputStatus(
+        kind=kind,
+        name=name,
+        state=ItemState.SYNCED,
+        reason=Reason.SYNCED,
+        message="done",
+        field_manager=field_manager("payments", name),
+        denied_since="2026-01-31T12:00:00Z",
+    )
+
+
 FULL = FederationStatus(
     observed_generation=1,
     target=TargetStatus(
@@ -170,6 +191,7 @@ FULL = FederationStatus(
     ),
     summary=Summary(target="contoso-web", credentials="20/20"),
     federated_credentials=tuple(item(f"item-{n}", credential(f"mif-{n}")) for n in range(20)),
+    outputs=tuple(output(kind, "n" * 253) for kind in OutputKind),
     conditions=tuple(condition(kind, "m" * 2 * MAX_MESSAGE) for kind in ConditionType),
     last_handled_reconcile_at="2026-01-31T12:00:00Z",
 )
@@ -184,6 +206,7 @@ STATUSES: dict[str, FederationStatus] = {
     "as many items as there may be": FederationStatus(
         observed_generation=1,
         federated_credentials=tuple(item(f"item-{n}") for n in range(MAX_ITEMS)),
+        outputs=tuple(output(OutputKind.SERVICE_ACCOUNT, f"output-{n:02}") for n in range(MAX_ITEMS)),
     ),
     "a flexible credential, at its longest": FederationStatus(
         observed_generation=1,

@@ -111,6 +111,31 @@ MISTAKES: dict[str, tuple[Manifest, str, str]] = {
         IDENTITY,
     ),
     # items
+    # what is written into the namespace
+    "a policy of annotations that there is not": (
+        federation({"name": "pods", "serviceAccount": {"name": "web", "annotationPolicy": "Force"}}),
+        f"{ITEM}.serviceAccount.annotationPolicy",
+        'supported values: "None", "Write"',
+    ),
+    "one service account twice, annotated once": (
+        federation(
+            {"name": "a", "serviceAccount": {"name": "web", "annotationPolicy": "Write"}},
+            {"name": "b", "serviceAccount": {"name": "web"}},
+        ),
+        "spec.federatedCredentials",
+        "must have a different source in each item: Entra has one credential for each issuer and subject",
+    ),
+    "an output without anything": (federation(output={}), "spec.output.configMap", "Required value"),
+    "a ConfigMap without a name": (
+        federation(output={"configMap": {}}),
+        "spec.output.configMap.name",
+        "Required value",
+    ),
+    "a ConfigMap with a capital": (
+        federation(output={"configMap": {"name": "Web"}}),
+        "spec.output.configMap.name",
+        NAME,
+    ),
     "21 items": (
         federation(*(from_service_account(f"sa-{n}", name=f"item-{n}") for n in range(21))),
         "spec.federatedCredentials",

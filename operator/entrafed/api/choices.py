@@ -16,7 +16,7 @@ class DeletionPolicy(StrEnum):
 
 
 class DriftPolicy(StrEnum):
-    """What is done when somebody else changed a credential of ours."""
+    """What is done when somebody else changed what is ours."""
 
     REPAIR = "Repair"
     REPORT = "Report"

@@ -31,6 +31,7 @@ class ConditionType(StrEnum):
     READY = "Ready"
     PERMITTED = "Permitted"
     CREDENTIALS_SYNCED = "CredentialsSynced"
+    OUTPUTS_WRITTEN = "OutputsWritten"
     SIGNED_IN = "SignedIn"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"

@@ -10,6 +10,7 @@ from entrafed.api.choices import ConnectionRef, DeletionPolicy, DriftPolicy
 from entrafed.api.claims import Claims
 from entrafed.api.formats import NO_BLANKS_AROUND, Audience, DnsLabel, Guid
 from entrafed.api.metadata import Metadata
+from entrafed.api.outputs import OutputSpec
 from entrafed.api.pairs import DIFFERENT_PAIRS
 from entrafed.api.parsing import parse
 from entrafed.api.pipelines import AzureDevOps, GitHubActions, GitLab, TerraformCloud
@@ -184,12 +185,15 @@ class FederationSpec:
     federated_credentials: FederatedCredentials = ()
     """Whose tokens the target accepts: one item for each source of tokens, at most 20. Removing an item removes the
     credential that was made for it, whatever `deletionPolicy` says. Credentials that others made are never changed."""
+    output: OutputSpec | None = None
+    """What is written into the namespace of this object once a rule allows the target. Omitted, nothing is; annotations
+    of service accounts are asked for at their items."""
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
-    """What deleting this object does to the credentials that were made for it. `Delete` removes them from the target;
-    `Retain` leaves there what the connection's rules still allow, and nobody looks after it any more."""
+    """What deleting this object does to the credentials, annotations and the ConfigMap that were made for it. `Delete`
+    removes them; `Retain` leaves what the connection's rules still allow, and nobody looks after it any more."""
     drift_policy: DriftPolicy = DriftPolicy.REPAIR
-    """What is done when somebody else changed or removed a credential that was made for this object. `Repair` brings it
-    back; `Report` only tells, in status and by an event."""
+    """What is done when somebody else changed or removed what was made for this object. `Repair` brings it back;
+    `Report` only tells, in status and by an event."""
     suspend: bool = False
     """While true nothing is read from or written to Azure for this object, and its Ready condition is Unknown. Deleting
     the object still cleans up, and withdrawn permissions still take effect."""

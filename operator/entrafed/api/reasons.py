@@ -42,6 +42,11 @@ class Reason(StrEnum):
     DRIFT_REPAIRED = "DriftRepaired"
     ORPHAN_FOUND = "OrphanFound"
 
+    SERVICE_ACCOUNT_NOT_FOUND = "ServiceAccountNotFound"
+    OUTPUT_CONFLICT = "OutputConflict"
+    OUTPUT_FORBIDDEN = "OutputForbidden"
+    OUTPUT_FAILED = "OutputFailed"
+
     SIGNED_IN = "SignedIn"
     SIGN_IN_FAILED = "SignInFailed"
     ACCESS_DENIED = "AccessDenied"

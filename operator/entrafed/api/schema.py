@@ -89,9 +89,9 @@ TIME = Keywords((("format", "date-time"),))
 IMMUTABLE = Must("self == oldSelf", "may not be changed: make a new object instead")
 
 
-def list_keyed_by(key: str) -> Keywords:
-    """A list of objects in which no two have the same `key`; server-side apply merges it by that key."""
-    return Keywords((("x-kubernetes-list-type", "map"), ("x-kubernetes-list-map-keys", [key])))
+def list_keyed_by(*keys: str) -> Keywords:
+    """A list of objects in which no two have the same `keys`; server-side apply merges it by them."""
+    return Keywords((("x-kubernetes-list-type", "map"), ("x-kubernetes-list-map-keys", list(keys))))
 
 
 def exactly_one_of(*fields: str) -> Must:

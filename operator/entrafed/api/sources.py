@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from entrafed.api.formats import MAX_VALUE, DnsSubdomain, Issuer, ManagedIdentityId, Subject
+from entrafed.api.outputs import AnnotationPolicy
 from entrafed.api.schema import camel_case, like, unlike
 
 
@@ -28,6 +29,10 @@ class ServiceAccountRef:
     name: DnsSubdomain
     """Name of the service account. It is always of the namespace of this object, and need not exist yet. The issuer is
     found from the cluster."""
+    annotation_policy: AnnotationPolicy = AnnotationPolicy.NONE
+    """Whether the operator writes the annotations `azure.workload.identity/client-id` and `/tenant-id` of the target on
+    the service account, by which azure-workload-identity lets its pods sign in. `Write` waits for the service account,
+    never makes it, and never changes an annotation that somebody else has set otherwise; `None` leaves it alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())

@@ -9,7 +9,7 @@ class ItemState(StrEnum):
     PENDING = "Pending"
     """Work is under way, or waits for something that is expected to come."""
     SYNCED = "Synced"
-    """Azure holds exactly what the item asks for."""
+    """What the item asks for stands, exactly."""
     CONFLICT = "Conflict"
     """Somebody else holds what the item asks for, with other content."""
     DENIED = "Denied"
@@ -37,3 +37,10 @@ class Origin(StrEnum):
     def _missing_(cls, value: object) -> "Origin | None":
         """An origin that a newer operator wrote is not known here yet: to leave it alone is safe."""
         return cls.PRE_EXISTING if isinstance(value, str) else None
+
+
+class OutputKind(StrEnum):
+    """What the operator writes to in the cluster."""
+
+    SERVICE_ACCOUNT = "ServiceAccount"
+    CONFIG_MAP = "ConfigMap"

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from entrafed.api.conditions import Conditions, Message, ReasonWord
@@ -10,7 +10,7 @@ from entrafed.api.dumping import dump
 from entrafed.api.formats import MAX_EXPRESSION, MAX_VALUE
 from entrafed.api.metadata import MAX_ANNOTATION
 from entrafed.api.schema import TIME, camel_case, list_keyed_by
-from entrafed.api.states import ItemState, Origin
+from entrafed.api.states import ItemState, Origin, OutputKind
 
 MAX_ITEMS = 64
 """Items of a status: those of the spec, and those that left it while something of theirs still stands in Azure."""
@@ -89,9 +89,42 @@ class CredentialItemStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
+class OutputStatus:
+    """How something that is written into the namespace stands."""
+
+    kind: OutputKind
+    """ServiceAccount: its annotations. ConfigMap: the whole of it."""
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    """Name of the service account or ConfigMap."""
+    state: ItemState
+    """Pending: under way. Synced: it is as asked for. Conflict: somebody else holds it, with other content. Denied: no
+    rule of the connection allows it. Drifted: somebody else changed it, and `driftPolicy` is Report. Failed: a person
+    must act."""
+    reason: ReasonWord
+    """Why, in one CamelCase word. Every reason has a page in the reference."""
+    message: Message
+    """What, where and what to do, for people."""
+    field_manager: Annotated[str, Field(max_length=128)] | None = None
+    """The field manager that the operator writes it with: set before the first write, and until what was written is
+    gone."""
+    denied_since: Annotated[str, TIME] | None = None
+    """Since when no rule of the connection allows it, in RFC 3339."""
+
+
+_KINDS = frozenset(OutputKind)
+
+
+def _known_kinds(outputs: Any) -> Any:
+    """Without those that a newer operator wrote: this one cannot look after them."""
+    if not isinstance(outputs, list | tuple):
+        return outputs
+    return tuple(o for o in outputs if not (isinstance(o, dict) and o.get("kind") not in _KINDS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
 class FederationStatus:
-    """What is true in Azure, as the operator last saw it. Compatible with kstatus: Ready, Reconciling and Stalled, and
-    `observedGeneration`, which is -1 until the operator has looked."""
+    """What is true in Azure and in the namespace, as the operator last saw it. Compatible with kstatus: Ready,
+    Reconciling and Stalled, and `observedGeneration`, which is -1 until the operator has looked."""
 
     observed_generation: Annotated[int, Field(ge=-1)] = -1
     """The `metadata.generation` that this status speaks about; -1 until the operator has looked."""
@@ -103,6 +136,13 @@ class FederationStatus:
         tuple[CredentialItemStatus, ...], list_keyed_by("name"), Field(max_length=MAX_ITEMS)
     ] = ()
     """How each item of `spec.federatedCredentials` stands."""
+    outputs: Annotated[
+        tuple[OutputStatus, ...],
+        list_keyed_by("kind", "name"),
+        Field(max_length=MAX_ITEMS),
+        BeforeValidator(_known_kinds),
+    ] = ()
+    """What is written into the namespace: annotations of service accounts, and the ConfigMap."""
     conditions: Conditions = ()
     """What is true of the object. Ready sums the others up; Reconciling and Stalled are there only while true."""
     last_handled_reconcile_at: Annotated[str, Field(max_length=MAX_ANNOTATION)] | None = None

@@ -76,8 +76,7 @@ class BudgetSettings:
 
 
 Waited = Callable[[str, float], None]
-"""Told of every request that was let through, and of a wait before the read that precedes a write: which service it is
-for, and the seconds."""
+"""Told of every request that was let through: which service it is for, and the seconds that it waited."""
 
 
 class Bucket:
@@ -162,11 +161,8 @@ class Budget:
 
     async def open(self) -> None:
         """Wait until a token is there, without drawing it: for a read that must stand right before its write."""
-        began = self._clock.monotonic()
         for bucket in self._buckets:
             await self._until_free(bucket)
-        if (seconds := self._clock.monotonic() - began) > TICK:
-            self._waited(seconds)
 
     def hold(self, scope: Scope, seconds: float) -> None:
         """Hold the buckets of this scope, for everybody who shares them."""

@@ -102,5 +102,9 @@ class KubeConflict(KubeProblem):
     """The object is newer than the one that was read: its next event brings the work back."""
 
 
+class KubeForbidden(KubeProblem):
+    """The operator has not the right to do it."""
+
+
 class KubeGone(KubeProblem):
     """The object is not there any more."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from entrafed.api.states import Origin
 from entrafed.domain.credentials import ObservedCredential, Pair, Trust
 from entrafed.domain.errors import Problem
+from entrafed.domain.outputs import Output
 from entrafed.domain.targets import ResolvedTarget
 
 
@@ -71,6 +72,19 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputFinding:
+    """How an output stands; without a problem it is as asked for. `denied_since` is as that of an `Outcome`.
+
+    `manager` is the field manager that wrote, or is about to write, what may stand there; None: nothing of ours does.
+    """
+
+    output: Output
+    problem: Problem | None
+    denied_since: float | None = None
+    manager: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Knowledge:
     """All that is known of an object. `problem` concerns it as a whole; without a `finding` the parent was not looked
     at yet. `may_show_target` is false until a rule allows it: nothing about it may be told before."""
@@ -81,3 +95,5 @@ class Knowledge:
     finding: Finding | None = None
     may_show_target: bool = False
     handled_request: str | None = None
+    outputs: tuple[OutputFinding, ...] = ()
+    """Those asked for, and those that still stand without being asked for."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from entrafed.api.choices import DeletionPolicy
-from entrafed.api.conditions import Condition, ConditionStatus, ConditionType
+from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
 from entrafed.api.states import ItemState, Origin
@@ -20,10 +20,13 @@ from entrafed.api.status import (
     TargetStatus,
 )
 from entrafed.domain.asks import recorded_pair, recorded_trust
+from entrafed.domain.conditions import Conditions
 from entrafed.domain.credentials import ObservedCredential, Trust
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import Finding, Knowledge, Left, Outcome, Standing
 from entrafed.domain.issuers import Remark, remark_on
+from entrafed.domain.output_rows import output_row, sorted_rows
+from entrafed.domain.states import state_of
 from entrafed.domain.targets import short_name, target_status
 from entrafed.domain.times import to_text
 
@@ -32,12 +35,6 @@ BEING_REMOVED = Problem(ProblemKind.WAITING, Reason.PROGRESSING, "what was made 
 DELETING = Problem(ProblemKind.WAITING, Reason.DELETING, "what was made for this object is being removed")
 IN_PLACE = "Azure holds exactly what is asked for"
 MOST_NAMED = 5  # items that a message names; more would not be read
-
-_STATES = {
-    Reason.NOT_PERMITTED: ItemState.DENIED,
-    Reason.REVOKED: ItemState.DENIED,
-    Reason.DRIFTED: ItemState.DRIFTED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +52,9 @@ def summarise(federation: Federation, knowledge: Knowledge, now: float) -> Feder
     """The status of an object. `now` is seconds since the epoch; it dates conditions whose status changed."""
     items = _items(federation, knowledge, now)
     asked = frozenset(item.name for item in federation.spec.federated_credentials)
-    problem = _whole_problem(federation, knowledge) or _worst(items)
-    conditions = _Conditions(federation, now)
+    outputs = [_Item(str(one.output), (), one.problem) for one in knowledge.outputs]
+    problem = _whole_problem(federation, knowledge) or _worst([*items, *outputs])
+    conditions = Conditions(federation, now)
     if problem is None:
         conditions.set(ConditionType.READY, ConditionStatus.TRUE, Reason.SYNCED, _all_well(federation, items))
     else:
@@ -70,6 +68,8 @@ def summarise(federation: Federation, knowledge: Knowledge, now: float) -> Feder
         conditions.keep(ConditionType.PERMITTED)
     if items:
         _synced(conditions, items, knowledge)
+    if outputs:
+        _written_out(conditions, outputs)
     return FederationStatus(
         observed_generation=federation.metadata.generation,
         target=_target(federation, knowledge),
@@ -78,6 +78,7 @@ def summarise(federation: Federation, knowledge: Knowledge, now: float) -> Feder
             credentials=f"{sum(1 for i in items if i.problem is None and i.name in asked)}/{len(asked)}",
         ),
         federated_credentials=tuple(_row(item) for item in sorted(items, key=lambda i: i.name)),
+        outputs=sorted_rows(output_row(one) for one in knowledge.outputs[:MAX_ITEMS]),
         conditions=conditions.all(),
         last_handled_reconcile_at=knowledge.handled_request or federation.status.last_handled_reconcile_at,
     )
@@ -172,7 +173,7 @@ def _denied_since(outcome: Outcome, stands: Iterable[CredentialStatus]) -> str |
     """Since when an item is denied, or something that was made for it before and still stands."""
     if outcome.denied_since is None:
         return None
-    is_denied = outcome.problem is not None and _state(outcome.problem) is ItemState.DENIED
+    is_denied = outcome.problem is not None and state_of(outcome.problem) is ItemState.DENIED
     still_stands = any(c.origin is Origin.OPERATOR and recorded_pair(c) in outcome.denied for c in stands)
     return to_text(outcome.denied_since) if is_denied or still_stands else None
 
@@ -244,20 +245,12 @@ def _row(item: _Item) -> CredentialItemStatus:
     problem = item.problem
     return CredentialItemStatus(
         name=item.name,
-        state=_state(problem),
+        state=state_of(problem),
         reason=problem.reason if problem else item.remark.reason if item.remark else Reason.SYNCED,
         message=problem.message if problem else item.remark.message if item.remark else IN_PLACE,
         denied_since=item.denied_since,
         credentials=_sorted(item.credentials),
     )
-
-
-def _state(problem: Problem | None) -> ItemState:
-    if problem is None:
-        return ItemState.SYNCED
-    if problem.kind is ProblemKind.CONFLICT:
-        return _STATES.get(problem.reason, ItemState.CONFLICT)
-    return _STATES.get(problem.reason, ItemState.FAILED if problem.stalled else ItemState.PENDING)
 
 
 def _whole_problem(federation: Federation, knowledge: Knowledge) -> Problem | None:
@@ -275,10 +268,11 @@ def _deletion(federation: Federation, knowledge: Knowledge) -> Problem:
     finding = knowledge.finding
     problem = knowledge.problem or (finding.problem if finding else None)
     left = finding.left if finding else ()
-    failed = [one for one in left if one.problem is not None]
-    if problem is None and failed and failed[0].problem:
-        names = ", ".join(one.credential.name for one in failed[:MOST_NAMED])
-        problem = replace(failed[0].problem, message=f"{names}: {failed[0].problem.message}")
+    failed = [(one.credential.name, one.problem) for one in left if one.problem is not None]
+    failed += [(str(one.output), one.problem) for one in knowledge.outputs if one.problem not in (None, DELETING)]
+    if problem is None and failed:
+        names = ", ".join(name for name, _ in failed[:MOST_NAMED])
+        problem = replace(failed[0][1], message=f"{names}: {failed[0][1].message}")
     if problem is None:
         return DELETING
     message = f"cannot clean up ({problem.reason}): {problem.message}"
@@ -316,39 +310,9 @@ def _all_well(federation: Federation, items: list[_Item]) -> str:
     return f"{many} in place on {short_name(federation.spec.target)}{''.join(remarks[:1])}{more}"
 
 
-class _Conditions:
-    """Conditions in the making; one that keeps its status keeps its time."""
-
-    def __init__(self, federation: Federation, now: float) -> None:
-        self._before = {c.type: c for c in federation.status.conditions}
-        self._generation = federation.metadata.generation
-        self._now = now
-        self._set: dict[ConditionType, Condition] = {}
-
-    def set(self, kind: ConditionType, status: ConditionStatus, reason: Reason, message: str) -> None:
-        before = self._before.get(kind)
-        unchanged = before is not None and before.status is status
-        self._set[kind] = Condition(
-            type=kind,
-            status=status,
-            reason=reason,
-            message=message,
-            observed_generation=self._generation,
-            last_transition_time=before.last_transition_time if before and unchanged else to_text(self._now),
-        )
-
-    def keep(self, kind: ConditionType) -> None:
-        """Leave a condition as it was: nobody asks any more."""
-        if kind in self._before:
-            self._set[kind] = self._before[kind]
-
-    def all(self) -> tuple[Condition, ...]:
-        return tuple(self._set[kind] for kind in sorted(self._set))
-
-
-def _permission(conditions: _Conditions, federation: Federation, knowledge: Knowledge, items: list[_Item]) -> None:
+def _permission(conditions: Conditions, federation: Federation, knowledge: Knowledge, items: list[_Item]) -> None:
     connection = federation.spec.connection_ref.name
-    refused = [item.name for item in items if item.problem and _state(item.problem) is ItemState.DENIED]
+    refused = [item.name for item in items if item.problem and state_of(item.problem) is ItemState.DENIED]
     asked = {outcome.name for outcome in knowledge.outcomes}
     outlived = [item.name for item in items if item.denied_since and item.name in asked]
     unjudged = next((i.problem for i in items if i.problem and i.problem.reason is Reason.ISSUER_UNKNOWN), None)
@@ -370,13 +334,22 @@ def _permission(conditions: _Conditions, federation: Federation, knowledge: Know
         conditions.set(ConditionType.PERMITTED, ConditionStatus.UNKNOWN, problem.reason, problem.message)
 
 
-def _synced(conditions: _Conditions, items: list[_Item], knowledge: Knowledge) -> None:
+def _synced(conditions: Conditions, items: list[_Item], knowledge: Knowledge) -> None:
     problem = _worst(items)
     if problem is None:
         conditions.set(ConditionType.CREDENTIALS_SYNCED, ConditionStatus.TRUE, Reason.SYNCED, IN_PLACE)
         return
     status = _unready(problem) if _looked(knowledge) else ConditionStatus.UNKNOWN
     conditions.set(ConditionType.CREDENTIALS_SYNCED, status, problem.reason, problem.message)
+
+
+def _written_out(conditions: Conditions, outputs: list[_Item]) -> None:
+    problem = _worst(outputs)
+    if problem is None:
+        message = "the namespace holds exactly what is asked for"
+        conditions.set(ConditionType.OUTPUTS_WRITTEN, ConditionStatus.TRUE, Reason.SYNCED, message)
+    else:
+        conditions.set(ConditionType.OUTPUTS_WRITTEN, _unready(problem), problem.reason, problem.message)
 
 
 def _target(federation: Federation, knowledge: Knowledge) -> TargetStatus | None:

@@ -1,4 +1,5 @@
-"""One object at a time: admit it when what it was admitted from has changed, and report what is known of it."""
+"""One object at a time: admit it when what it was admitted from has changed, bring about what it wants written into its
+namespace, and report what is known of it."""
 
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ from entrafed.engine.absence import Absences
 from entrafed.engine.admission import Admission, Admitter
 from entrafed.engine.keys import FederationKey, Key
 from entrafed.engine.objects import Objects
+from entrafed.engine.outputs import Outputs
 from entrafed.engine.ports import Clock, Kube
 from entrafed.engine.queue import Backoff, Queue, Urgency
 from entrafed.engine.recorded import records_of
@@ -43,6 +45,7 @@ class Attendant:
         backoff: Backoff[str],
         admitter: Admitter,
         settler: Settler,
+        outputs: Outputs,
         reporter: Reporter,
     ) -> None:
         self._objects = objects
@@ -55,6 +58,7 @@ class Attendant:
         self._backoff = backoff
         self._admitter = admitter
         self._settler = settler
+        self._outputs = outputs
         self._reporter = reporter
         self._admitted: dict[str, _Admitted] = {}
         self._kept: dict[str, Inputs] = {}
@@ -81,12 +85,15 @@ class Attendant:
         if await self._may_stay_kept(federation):
             return None
         admission = await self._admission(federation)
-        report_again = await self._reporter.report(federation, admission)
+        brought = await self._outputs.bring_about(federation, admission)
+        report_again = await self._reporter.report(brought.federation, admission, brought.findings)
         self._remember_records(uid)
         if self._is_outdated(uid):
             return 0.0
         admit_again = self._admitted[uid].expires - self._clock.monotonic() if uid in self._admitted else None
-        waits = [wait for wait in (report_again, admit_again) if wait is not None and wait != float("inf")]
+        waits = [
+            wait for wait in (report_again, admit_again, brought.again) if wait is not None and wait != float("inf")
+        ]
         return max(0.0, min(waits)) if waits else None
 
     async def _admission(self, federation: Federation) -> Admission:
@@ -173,6 +180,7 @@ class Attendant:
         self._admitted.pop(uid, None)
         self._kept.pop(uid, None)
         self._stale.discard(uid)
+        self._outputs.forget(uid)
         self._reporter.forget(uid)
         self._absences.seen(uid)
         self._backoff.succeeded(uid)

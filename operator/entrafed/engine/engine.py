@@ -12,7 +12,6 @@ from entrafed.api.connection import Connection
 from entrafed.api.federation import Federation
 from entrafed.api.metadata import Metadata
 from entrafed.api.reasons import Reason
-from entrafed.domain.asks import Ask
 from entrafed.domain.errors import KubeConflict, KubeGone, KubeProblem, WritesStopped
 from entrafed.domain.events import Event, EventType, RegardingKind
 from entrafed.domain.rules import Namespace
@@ -24,6 +23,7 @@ from entrafed.engine.issuers import ClusterIssuers
 from entrafed.engine.keys import ConnectionKey, FederationKey, Key, kind_of
 from entrafed.engine.objects import Objects, Stale
 from entrafed.engine.orphans import Orphans
+from entrafed.engine.outputs import Outputs
 from entrafed.engine.ports import Azure, Clock, Kube, Measure
 from entrafed.engine.queue import Backoff, Queue, Urgency
 from entrafed.engine.reads import Reads
@@ -94,7 +94,16 @@ class Engine:
             random=chance,
             noted=lambda uid: self._queue.add(FederationKey(uid)),
             resync=lambda uid: self._attendant.admit_again(uid),  # noqa: PLW0108 - it is made below
-            repaired=self._tell_of_repair,
+            repaired=lambda ask, name, was: self._tell_of_repair(ask.uid, f"credential {name}", was),
+        )
+        outputs = Outputs(
+            objects=self._objects,
+            kube=kube,
+            clock=clock,
+            timing=timing,
+            backoff=Backoff(timing, chance),
+            wake=lambda uid: self._queue.add(FederationKey(uid)),
+            repaired=lambda uid, output: self._tell_of_repair(uid, output, "changed or removed"),
         )
         reporter = Reporter(
             objects=self._objects,
@@ -117,6 +126,7 @@ class Engine:
             backoff=Backoff(timing, chance),
             admitter=admitter,
             settler=self._settler,
+            outputs=outputs,
             reporter=reporter,
         )
         self._connections = Connections(
@@ -288,11 +298,11 @@ class Engine:
                 self._settler.look_again(parent)
                 self._queue.add(parent)
 
-    def _tell_of_repair(self, ask: Ask, name: str, was: str) -> None:
+    def _tell_of_repair(self, uid: str, what: str, was: str) -> None:
         self._measure.drift_repaired(1)
-        federation = self._objects.federations.get(ask.uid)
+        federation = self._objects.federations.get(uid)
         if federation is not None:
-            note = f"credential {name} had been {was} by somebody else; it is as asked for again"
+            note = f"{what} had been {was} by somebody else; it is as asked for again"
             self._teller.tell(event_of(federation.metadata, EventType.NORMAL, Reason.DRIFT_REPAIRED, "Repair", note))
 
     async def _count_states(self) -> None:

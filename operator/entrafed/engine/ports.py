@@ -10,6 +10,8 @@ from entrafed.api.status import FederationStatus
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import NewCredential, ObservedCredential, Parent
 from entrafed.domain.events import Event, RegardingKind
+from entrafed.domain.output_plan import Remove, Write
+from entrafed.domain.outputs import ObservedOutput, Output
 from entrafed.domain.targets import ManagedIdentity, OwnIdentity, ResolvedTarget
 
 
@@ -76,6 +78,22 @@ class Kube(Protocol):
         """Replace the finalizers of an EntraConnection, testing the resourceVersion."""
         ...
 
+    async def output(self, federation: Metadata, output: Output) -> ObservedOutput | None:
+        """Read a service account or ConfigMap of the federation's namespace; None when there is none.
+
+        Raises `KubeForbidden` when the operator has not the right, otherwise `KubeProblem`.
+        """
+        ...
+
+    async def change_output(
+        self, federation: Metadata, output: Output, observed: ObservedOutput | None, step: Write | Remove
+    ) -> None:
+        """Take one step at an output, None where there is none; it answers nothing.
+
+        Raises `KubeConflict` unless it is still as it was observed, `KubeForbidden` when the right is missing.
+        """
+        ...
+
     async def event(self, event: Event) -> None:
         """Record an event; never raises: an event that is lost is lost."""
         ...
@@ -114,7 +132,7 @@ class Measure(Protocol):
         ...
 
     def drift_repaired(self, count: int) -> None:
-        """Count credentials that were set right."""
+        """Count credentials and outputs that were set right."""
         ...
 
     def orphans(self, parent: Parent, count: int) -> None:

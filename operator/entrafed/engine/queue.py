@@ -60,8 +60,17 @@ class Queue(Generic[K]):
 
     def add(self, key: K, urgency: Urgency = Urgency.NEW) -> None:
         """Have a key run soon. Asking twice before it starts is asking once."""
-        self._promote()  # what is due has waited longer
-        self._put(key, urgency, since=self._monotonic())
+        if key in self._running:
+            again = self._running[key]
+            self._running[key] = urgency if again is None else min(again, urgency)
+            return
+        queued = self._urgency.get(key)
+        if queued is not None and queued <= urgency:
+            return
+        self._due.pop(key, None)
+        self._urgency[key] = urgency
+        self._since.setdefault(key, self._monotonic())
+        self._ready[urgency].append(key)
         self._changed.set()
 
     def add_after(self, key: K, seconds: float, urgency: Urgency = Urgency.NEW) -> None:
@@ -101,15 +110,13 @@ class Queue(Generic[K]):
 
     @property
     def depth(self) -> int:
-        """Keys that are ready and wait, also while nobody takes any."""
-        self._promote()
+        """Keys that are ready and wait."""
         return len(self._urgency)
 
     @property
     def oldest(self) -> float:
         """Seconds that the key which waits longest has waited."""
-        self._promote()
-        oldest = next(iter(self._since.values()), None)  # in the order of asking and falling due
+        oldest = next(iter(self._since.values()), None)  # kept in the order of asking
         return 0.0 if oldest is None else self._monotonic() - oldest
 
     def is_idle(self, within: float) -> bool:
@@ -130,19 +137,5 @@ class Queue(Generic[K]):
                 return pause
             heapq.heappop(self._later)
             del self._due[key]
-            self._put(key, planned[1], since=due)
+            self.add(key, planned[1])
         return None
-
-    def _put(self, key: K, urgency: Urgency, *, since: float) -> None:
-        """Make a key ready, unless it is as urgently already; one that runs is to run once more."""
-        if key in self._running:
-            again = self._running[key]
-            self._running[key] = urgency if again is None else min(again, urgency)
-            return
-        queued = self._urgency.get(key)
-        if queued is not None and queued <= urgency:
-            return
-        self._due.pop(key, None)
-        self._urgency[key] = urgency
-        self._since.setdefault(key, since)
-        self._ready[urgency].append(key)

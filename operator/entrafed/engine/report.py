@@ -12,6 +12,7 @@ from entrafed.api.metadata import FINALIZER, Metadata
 from entrafed.api.reasons import Reason
 from entrafed.api.status import FederationStatus
 from entrafed.domain.events import Event, EventType, RegardingKind
+from entrafed.domain.findings import OutputFinding
 from entrafed.domain.issuers import news_of_issuers
 from entrafed.domain.summary import summarise
 from entrafed.domain.times import to_seconds
@@ -53,14 +54,17 @@ class Reporter:
         self._moving_since: dict[str, float] = {}
         self._never_ready: set[str] = set()
 
-    async def report(self, federation: Federation, admission: Admission) -> float | None:
+    async def report(
+        self, federation: Federation, admission: Admission, outputs: tuple[OutputFinding, ...]
+    ) -> float | None:
         """Write the status, or let the object go. The answer is when to report again, in seconds; None: when asked."""
         uid = federation.metadata.uid
         finding = self._table.finding_of(uid) if admission.resolved else None
-        if federation.metadata.deletion_timestamp and (admission.finished or (finding is not None and finding.clean)):
+        is_clean = admission.finished or (finding is not None and finding.clean)
+        if federation.metadata.deletion_timestamp and is_clean and not outputs:
             await self._let_go(federation)
             return None
-        knowledge = replace(admission.knowledge, finding=finding)
+        knowledge = replace(admission.knowledge, finding=finding, outputs=outputs)
         status = summarise(federation, knowledge, self._clock.now())
         if status == federation.status:
             self._moving_since.pop(uid, None)

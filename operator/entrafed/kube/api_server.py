@@ -18,10 +18,13 @@ from entrafed.api.parsing import InvalidObject
 from entrafed.api.status import FederationStatus, dump_status
 from entrafed.domain.errors import KubeGone, KubeProblem
 from entrafed.domain.events import Event
+from entrafed.domain.output_plan import Remove, Write
+from entrafed.domain.outputs import ObservedOutput, Output
 from entrafed.kube import finalizers
 from entrafed.kube.client import Body, Client, Json, path_of
 from entrafed.kube.cluster import cluster_issuer
 from entrafed.kube.events import Recorder
+from entrafed.kube.outputs import Outputs
 
 
 class Clock(Protocol):
@@ -39,7 +42,7 @@ PATCH = {"fieldManager": FIELD_MANAGER}
 
 
 class ApiServer:
-    """Writes finalizers, status and events; one call is one request, and nothing is retried here.
+    """Writes finalizers, status, outputs and events; one call is one request, and nothing is retried here.
 
     Every write carries the resourceVersion that was read. The answer of a write is the object as it is now, so that the
     engine need not wait for the event of its own write.
@@ -48,6 +51,7 @@ class ApiServer:
     def __init__(self, client: Client, recorder: Recorder) -> None:
         self._client = client
         self._recorder = recorder
+        self._outputs = Outputs(client)
 
     @classmethod
     def over(cls, client: Client, clock: Clock, *, instance: str) -> "ApiServer":
@@ -88,6 +92,16 @@ class ApiServer:
         """Replace the finalizers of an EntraConnection."""
         patch = finalizers.replacing(metadata, wanted)
         return _connection(await self._client.patch(_path(CONNECTIONS, metadata), PATCH, Body.JSON_PATCH, patch))
+
+    async def output(self, federation: Metadata, output: Output) -> ObservedOutput | None:
+        """Read a service account or ConfigMap of the federation's namespace; None when there is none."""
+        return await self._outputs.read(federation, output)
+
+    async def change_output(
+        self, federation: Metadata, output: Output, observed: ObservedOutput | None, step: Write | Remove
+    ) -> None:
+        """Take one step at an output that is still as it was observed."""
+        await self._outputs.change(federation, output, observed, step)
 
     async def event(self, event: Event) -> None:
         """Record an event; an event that is lost is lost."""

@@ -10,12 +10,13 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 
-from entrafed.domain.errors import KubeConflict, KubeGone, KubeProblem
+from entrafed.domain.errors import KubeConflict, KubeForbidden, KubeGone, KubeProblem
 
 REQUEST_TIMEOUT = 10.0
 """Seconds for a whole request. Ours take milliseconds: longer means an API server in trouble, and work tried again."""
 
 LONGEST_MESSAGE = 300  # characters of the API server's own text
+NOT_AUTHORIZED = 'is forbidden: User "'
 
 Json = Any
 """A parsed body. It goes no further than the module that parsed it."""
@@ -26,6 +27,7 @@ class Body(StrEnum):
 
     JSON = "application/json"
     JSON_PATCH = "application/json-patch+json"
+    MERGE_PATCH = "application/merge-patch+json"
     APPLY = "application/apply-patch+yaml"
 
 
@@ -49,13 +51,23 @@ class Client:
         await self._api.close()  # type: ignore[no-untyped-call] # theirs
 
     async def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = Body.JSON) -> Json:
-        """Read; raises `KubeGone` or `KubeProblem`."""
+        """Read; raises `KubeGone`, `KubeForbidden` or `KubeProblem`."""
         return await self._send("GET", _target(path, query), {"Accept": accept}, None)
 
-    async def post(self, path: str, body: Json) -> Json:
-        """Create; raises `KubeProblem` or `WritesStopped`."""
+    async def post(self, path: str, body: Json, query: Mapping[str, str] | None = None) -> Json:
+        """Create; raises `KubeConflict` when it is there, `KubeProblem` or `WritesStopped`."""
         self._may_write()
-        return await self._send("POST", path, {"Content-Type": Body.JSON, "Accept": Body.JSON}, body)
+        return await self._send("POST", _target(path, query), {"Content-Type": Body.JSON, "Accept": Body.JSON}, body)
+
+    async def delete(self, path: str, *, uid: str, resource_version: str) -> None:
+        """Delete what was read; raises as `patch` does."""
+        self._may_write()
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid, "resourceVersion": resource_version},
+        }
+        await self._send("DELETE", path, {"Content-Type": Body.JSON, "Accept": Body.JSON}, body)
 
     async def patch(self, path: str, query: Mapping[str, str], kind: Body, body: Json) -> Json:
         """Change; raises `KubeConflict` when the object moved on, `KubeGone`, `KubeProblem` or `WritesStopped`."""
@@ -95,10 +107,12 @@ def _parse(doing: str, content: bytes) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class _Status:
-    """What the API server says about a refusal. `causes` tells whether it names fields that are wrong."""
+    """What the API server says about a refusal. `causes` tells whether it names fields that are wrong, `unauthorized`
+    whether it is the authorizer who refuses."""
 
     message: str = ""
     causes: bool = False
+    unauthorized: bool = False
 
 
 def _refusal(doing: str, status: int, content: bytes) -> KubeProblem:
@@ -107,6 +121,9 @@ def _refusal(doing: str, status: int, content: bytes) -> KubeProblem:
     text = f"the API server answered {doing} with {status}" + (f": {said.message}" if said.message else "")
     if status == 404:
         return KubeGone(text)
+    # Only what the authorizer refuses; admission, a quota or a namespace that ends refuse with 403 too (seen on 1.37).
+    if status == 403 and said.unauthorized:
+        return KubeForbidden(text)
     # A JSON patch that does not fit the object, its `test` above all, is a 422 that names no field (seen on 1.37). One
     # that names fields is a request that is never accepted.
     if status == 409 or (status == 422 and not said.causes):
@@ -118,7 +135,8 @@ def _read_status(content: bytes) -> _Status:
     try:
         status = json.loads(content)
         details = status.get("details") or {}
-        return _Status(_one_line(status.get("message") or ""), bool(details.get("causes")))
+        message = status.get("message") or ""
+        return _Status(_one_line(message), bool(details.get("causes")), NOT_AUTHORIZED in message)
     except (ValueError, AttributeError):
         return _Status()
 

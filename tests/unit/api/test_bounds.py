@@ -83,7 +83,7 @@ def test_every_rule_tells_the_user_what_is_possible() -> None:
     [
         (
             "managedidentityfederations",
-            {"connectionRef", "target", "federatedCredentials", "deletionPolicy", "driftPolicy", "suspend"},
+            {"connectionRef", "target", "federatedCredentials", "output", "deletionPolicy", "driftPolicy", "suspend"},
         ),
         ("entraconnections", {"tenantId", "cloud", "credential", "clusterIssuers", "endpoints", "rules"}),
     ],

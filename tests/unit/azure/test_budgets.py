@@ -281,13 +281,3 @@ async def test_how_long_each_waited_is_told_by_service() -> None:
     async with limits.graph(SIGN_IN, Spend.GET).spend():
         pass
     assert told == [("arm", 0.0), ("arm", pytest.approx(4.0 / SHARE, abs=JITTER)), ("graph", 0.0)]
-
-
-async def test_a_wait_before_the_look_that_precedes_a_write_is_told_too() -> None:
-    told: list[tuple[str, float]] = []
-    limits = Budgets(LoopClock(), BudgetSettings(), lambda service, seconds: told.append((service, round(seconds, 3))))
-    for _ in range(2):
-        await limits.arm(SIGN_IN, "sub", "web", Spend.WRITE).open()
-        async with limits.arm(SIGN_IN, "sub", "web", Spend.WRITE).spend():
-            pass
-    assert told == [("arm", 0.0), ("arm", round(4.0 / SHARE, 3)), ("arm", 0.0)]

@@ -167,20 +167,6 @@ async def test_the_oldest_is_as_old_as_its_first_asking() -> None:
     assert (queue.depth, queue.oldest) == (0, 0)
 
 
-@pytest.mark.looptime
-async def test_what_is_overdue_counts_while_nobody_takes_anything() -> None:
-    queue = loop_queue()
-    queue.add_after("b", 8, Urgency.RESYNC)
-    queue.add_after("a", 5)
-    queue.add_after("c", 60)
-    assert (queue.depth, queue.oldest) == (0, 0)
-    await asyncio.sleep(9)
-    queue.add("d")
-    assert queue.depth == 3
-    assert queue.oldest == pytest.approx(4)
-    assert [await take_now(queue) for _ in range(4)] == ["a", "d", "b", None]
-
-
 class QueueMachine(RuleBasedStateMachine):
     """Any sequence of asking, planning, taking, ending and waiting, beside a model that is plain dictionaries."""
 
@@ -250,7 +236,6 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def tells_how_much_waits(self) -> None:
-        self.model_fall_due()
         assert self.queue.depth == len(self.ready)
 
     @invariant()

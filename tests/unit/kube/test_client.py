@@ -9,7 +9,7 @@ import pytest
 import yaml
 from aiohttp import web
 
-from entrafed.domain.errors import KubeConflict, KubeGone, KubeProblem, WritesStopped
+from entrafed.domain.errors import KubeConflict, KubeForbidden, KubeGone, KubeProblem, WritesStopped
 from entrafed.kube.access import Access, Kubeconfig
 from entrafed.kube.client import Body, Client
 from entrafed.kube.cluster import cluster_issuer, list_uids
@@ -62,7 +62,9 @@ def always(status: int, body: object) -> Answer:
         (409, {"message": "the object has been modified"}, KubeConflict),
         (422, {"message": "the server rejected our request", "details": {}}, KubeConflict),
         (422, {"message": "is invalid", "details": {"causes": [{"field": "spec"}]}}, KubeProblem),
-        (403, {"message": "forbidden"}, KubeProblem),
+        (403, {"message": f'configmaps "{"x" * 253}" is forbidden: User "me" cannot get resource'}, KubeForbidden),
+        (403, {"message": 'configmaps "x" is forbidden: exceeded quota: none, requested: 1'}, KubeProblem),
+        (403, {"message": 'configmaps "x" is forbidden: unable to create new content in namespace y'}, KubeProblem),
         (500, {"message": "duplicate entries for key"}, KubeProblem),
         (503, "not an object", KubeProblem),
     ],
