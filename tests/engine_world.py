@@ -209,6 +209,7 @@ class EngineWorld:
         """One life of the operator."""
         gate = self.gate = WriteGate()
         cloud = MicrosoftCloud(
+            clusters=(CLUSTER,),
             token_file=self.token_file,
             clock=self.clock,
             may_write=gate.pass_through,
@@ -221,6 +222,7 @@ class EngineWorld:
         async with cloud:
             engine = Engine(
                 azure=cloud,
+                assignments=cloud,
                 kube=self.cluster,
                 clock=self.clock,
                 measure=self.metrics,

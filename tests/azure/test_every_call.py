@@ -26,7 +26,7 @@ from entrafed.azure import MicrosoftCloud
 from entrafed.domain.credentials import ObservedCredential, Parent, ParentKind
 from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, ProblemKind
 from entrafed.domain.targets import ManagedIdentity, OwnIdentity, ResolvedTarget
-from entrafed.engine.ports import Azure
+from entrafed.engine.ports import Assignments, Azure
 from entrafed_lab.azure import ServiceName, SimulatedAzure
 from entrafed_lab.azure.seed import (
     API_IDENTITY,
@@ -42,13 +42,13 @@ from entrafed_lab.azure.seed import (
 each_parent = pytest.mark.parametrize("parent", PARENTS, ids=lambda parent: parent.kind.name.lower())
 
 
-def as_port(cloud: MicrosoftCloud) -> Azure:
+def as_ports(cloud: MicrosoftCloud) -> tuple[Azure, Assignments]:
     """For the type checker, which compares every signature."""
-    return cloud
+    return cloud, cloud
 
 
 def test_the_adapter_has_every_method_of_the_port() -> None:
-    wanted = {name for name in vars(Azure) if not name.startswith("_")}
+    wanted = {name for port in (Azure, Assignments) for name in vars(port) if not name.startswith("_")}
     assert wanted
     assert wanted <= set(vars(MicrosoftCloud))
 

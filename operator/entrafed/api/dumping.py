@@ -6,7 +6,18 @@ from pydantic import TypeAdapter
 
 Model = TypeVar("Model")
 
-_KEYS = ("name", "credentialName", "type")  # what the lists of a status are keyed by
+_KEYS = (
+    "name",
+    "credentialName",
+    "type",
+    "tenantId",
+    "resourceId",
+    "identityId",
+    "scope",
+    "roleDefinitionId",
+    "principalId",
+)
+"""What the lists of a status are keyed by."""
 
 
 def dump(adapter: TypeAdapter[Model], value: Model) -> dict[str, Any]:
@@ -23,5 +34,5 @@ def _tidy(value: Any) -> Any:
     return value
 
 
-def _key(entry: Any) -> str:
-    return next((str(entry[key]) for key in _KEYS if key in entry), "")
+def _key(entry: Any) -> tuple[str, ...]:
+    return tuple(str(entry[key]) for key in _KEYS if key in entry)

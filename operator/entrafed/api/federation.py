@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
+from entrafed.api.assignments import MAX_ASSIGNMENTS, IdentityAssignment, RoleAssignment, Tenant
 from entrafed.api.choices import ConnectionRef, DeletionPolicy, DriftPolicy
 from entrafed.api.claims import Claims
 from entrafed.api.formats import NO_BLANKS_AROUND, Audience, DnsLabel, Guid
@@ -171,6 +172,15 @@ FederatedCredentials = Annotated[
             " written with Microsoft Graph, which has them for applications only; use an application, or a source with"
             " an exact subject",
         ),
+        Must(
+            "has(self.target.managedIdentity) || !has(self.identityAssignments)"
+            " || self.identityAssignments.all(item, has(item.managedIdentity))",
+            "must have a `managedIdentity` in each of `identityAssignments` when `target` is an application",
+        ),
+        Must(
+            "!has(self.target.managedIdentity) || !has(self.tenants)",
+            "may not have `tenants` when `target` is a managed identity: it exists in its own tenant only",
+        ),
     ),
 )
 class FederationSpec:
@@ -185,12 +195,23 @@ class FederationSpec:
     federated_credentials: FederatedCredentials = ()
     """Whose tokens the target accepts: one item for each source of tokens, at most 20. Removing an item removes the
     credential that was made for it, whatever `deletionPolicy` says. Credentials that others made are never changed."""
+    identity_assignments: Annotated[
+        tuple[IdentityAssignment, ...], Field(max_length=MAX_ASSIGNMENTS), list_keyed_by("name")
+    ] = ()
+    """Which Azure resources are given which managed identity, so that what runs there can sign in as it."""
+    role_assignments: Annotated[
+        tuple[RoleAssignment, ...], Field(max_length=MAX_ASSIGNMENTS), list_keyed_by("name")
+    ] = ()
+    """Which Azure roles the target's service principal is given."""
+    tenants: Annotated[tuple[Tenant, ...], Field(max_length=MAX_ASSIGNMENTS), list_keyed_by("tenantId")] = ()
+    """Other tenants in which the target application, which must be multi-tenant, gets a service principal."""
     output: OutputSpec | None = None
     """What is written into the namespace of this object once a rule allows the target. Omitted, nothing is; annotations
     of service accounts are asked for at their items."""
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
-    """What deleting this object does to the credentials, annotations and the ConfigMap that were made for it. `Delete`
-    removes them; `Retain` leaves what the connection's rules still allow, and nobody looks after it any more."""
+    """What deleting this object does to what was made for it: credentials, assignments of identities and roles,
+    annotations and the ConfigMap. `Delete` removes them; `Retain` leaves what the connection's rules still allow, and
+    nobody looks after it any more. Items of `tenants` have a policy of their own."""
     drift_policy: DriftPolicy = DriftPolicy.REPAIR
     """What is done when somebody else changed or removed what was made for this object. `Repair` brings it back;
     `Report` only tells, in status and by an event."""

@@ -186,6 +186,37 @@ class CredentialMatch:
     and never crosses a `/`; `**` does."""
 
 
+ResourcePattern = Annotated[
+    str,
+    Field(max_length=320),
+    like(r"(?i)/(subscriptions|providers)/\S+", "must be a resource id, in which `*` may stand for a part of a name"),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
+class IdentityAssignmentMatch:
+    """Which managed identities a rule lets which Azure resources have."""
+
+    managed_identities: Annotated[tuple[IdentityPattern, ...], SET, Field(min_length=1, max_length=4)]
+    """Resource ids of user-assigned managed identities. `*` stands for any part of a name and never crosses a `/`; `**`
+    does."""
+    resources: Annotated[tuple[ResourcePattern, ...], SET, Field(min_length=1, max_length=4)]
+    """Resource ids of what may be given them, with `*` and `**`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
+class RoleAssignmentMatch:
+    """Which roles a rule lets its targets be given, and where."""
+
+    roles: Annotated[
+        tuple[Annotated[str, Field(max_length=512), NO_BLANKS_AROUND], ...], SET, Field(min_length=1, max_length=8)
+    ]
+    """Names of roles, exactly, or GUIDs of role definitions. Whoever may create custom roles decides what is behind a
+    name of theirs."""
+    scopes: Annotated[tuple[ResourcePattern, ...], SET, Field(min_length=1, max_length=4)]
+    """Resource ids of scopes, with `*` and `**`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
 class Rule:
     """One permission: these namespaces, on these targets, may let these sources in. What is omitted is denied."""
@@ -196,3 +227,10 @@ class Rule:
     """The targets that the rule allows."""
     federated_credentials: Annotated[tuple[CredentialMatch, ...], ATOMIC_LIST, Field(max_length=16)] = ()
     """The sources of tokens that the rule allows on these targets. Omitted: none."""
+    identity_assignments: Annotated[tuple[IdentityAssignmentMatch, ...], ATOMIC_LIST, Field(max_length=4)] = ()
+    """Which managed identities may be assigned to which Azure resources. Omitted: none."""
+    role_assignments: Annotated[tuple[RoleAssignmentMatch, ...], ATOMIC_LIST, Field(max_length=4)] = ()
+    """Which roles these targets may be given, and where. Omitted: none."""
+    tenants: Annotated[tuple[Guid, ...], SET, Field(max_length=16)] = ()
+    """Other tenants in which these targets, by client id, may get a service principal. The connection of each such
+    tenant must allow it too, by a rule that names its own tenant. Omitted: none."""

@@ -5,6 +5,12 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
+from entrafed.api.assignment_status import (
+    MAX_ROWS,
+    IdentityAssignmentStatus,
+    RoleAssignmentStatus,
+    TenantStatus,
+)
 from entrafed.api.conditions import Conditions, Message, ReasonWord
 from entrafed.api.dumping import dump
 from entrafed.api.formats import MAX_EXPRESSION, MAX_VALUE
@@ -136,6 +142,16 @@ class FederationStatus:
         tuple[CredentialItemStatus, ...], list_keyed_by("name"), Field(max_length=MAX_ITEMS)
     ] = ()
     """How each item of `spec.federatedCredentials` stands."""
+    identity_assignments: Annotated[
+        tuple[IdentityAssignmentStatus, ...], list_keyed_by("name"), Field(max_length=MAX_ROWS)
+    ] = ()
+    """How each item of `spec.identityAssignments` stands."""
+    role_assignments: Annotated[
+        tuple[RoleAssignmentStatus, ...], list_keyed_by("name"), Field(max_length=MAX_ROWS)
+    ] = ()
+    """How each item of `spec.roleAssignments` stands."""
+    tenants: Annotated[tuple[TenantStatus, ...], list_keyed_by("tenantId"), Field(max_length=MAX_ROWS)] = ()
+    """How each item of `spec.tenants` stands."""
     outputs: Annotated[
         tuple[OutputStatus, ...],
         list_keyed_by("kind", "name"),

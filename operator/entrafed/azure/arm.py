@@ -6,23 +6,20 @@ https://learn.microsoft.com/rest/api/managedidentity/federated-identity-credenti
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from azure.core.async_paging import AsyncPageIterator
-from azure.core.pipeline import PipelineRequest, PipelineResponse
-from azure.core.pipeline.policies import ContentDecodePolicy, RequestIdPolicy, SansIOHTTPPolicy, UserAgentPolicy
-from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.mgmt.msi.v2024_11_30.aio import ManagedServiceIdentityClient
 from azure.mgmt.msi.v2024_11_30.models import FederatedIdentityCredential, Identity
 
 from entrafed.api.reasons import Reason
 from entrafed.azure.budgets import Budget, Budgets, Spend
 from entrafed.azure.calls import Call, Operation, Reply, Service, Unreadable
-from entrafed.azure.credential import Signed, SingleFlight
+from entrafed.azure.credential import Signed
 from entrafed.azure.looks import Looks
+from entrafed.azure.pipeline import policies, reply, status
 from entrafed.azure.translation import unreadable
-from entrafed.azure.transport import USER_AGENT, AzureTransport
-from entrafed.domain.clouds import CLOUDS
+from entrafed.azure.transport import AzureTransport
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import NewCredential, ObservedCredential, Parent, resource_key
 from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, Problem, ProblemKind
@@ -58,22 +55,6 @@ class IdentityPath:
         return cls(key, match["subscription"], match["group"], match["name"])
 
 
-def arm_scope(sign_in: SignIn) -> str:
-    return f"{CLOUDS[sign_in.cloud].arm}/.default"  # wherever an endpoint override leads
-
-
-class Bearer(SansIOHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Adds the token. Not azure-core's own policy: that keeps a token beside ours, one that was refused included."""
-
-    def __init__(self, credential: SingleFlight, scope: str) -> None:
-        self._credential = credential
-        self._scope = scope
-
-    async def on_request(self, request: PipelineRequest[HttpRequest]) -> None:
-        token = await self._credential.get_token(self._scope)
-        request.http_request.headers["Authorization"] = f"Bearer {token.token}"
-
-
 class Arm:
     """ARM as one connection sees it; one method is one request, where it does not say otherwise.
 
@@ -104,7 +85,7 @@ class Arm:
         client = self._client(path)
 
         async def send() -> Reply[Identity]:
-            return await client.user_assigned_identities.get(path.group, path.name, cls=_reply)  # type: ignore[return-value]
+            return await client.user_assigned_identities.get(path.group, path.name, cls=reply)  # type: ignore[return-value]
 
         found = await self._signed.ask(call, self._budget(path, Spend.GET), send)
         if not found.client_id or not found.principal_id or not found.tenant_id:
@@ -155,11 +136,11 @@ class Arm:
         operations = self._client(path).federated_identity_credentials
 
         async def send() -> Reply[int]:
-            return cast("Reply[int]", await operations.delete(path.group, path.name, name, cls=_status))
+            return cast("Reply[int]", await operations.delete(path.group, path.name, name, cls=status))
 
-        status = await self._write(call, path, send)
+        answered = await self._write(call, path, send)
         self._looks.removed(path.key, name.lower())
-        if status == 204:  # ARM's way to say that there was none
+        if answered == 204:  # ARM's way to say that there was none
             raise _no_such_credential(call)
 
     async def _names(self, parent: Parent, path: IdentityPath) -> set[str]:
@@ -183,7 +164,7 @@ class Arm:
         operations = self._client(path).federated_identity_credentials
 
         async def send() -> Reply[FederatedIdentityCredential]:
-            return await operations.create_or_update(path.group, path.name, credential.name, body, cls=_reply)  # type: ignore[return-value]
+            return await operations.create_or_update(path.group, path.name, credential.name, body, cls=reply)  # type: ignore[return-value]
 
         await self._write(call, path, send)
 
@@ -201,8 +182,7 @@ class Arm:
         return Call(Service.ARM, operation, doing)
 
     def _client(self, path: IdentityPath) -> ManagedServiceIdentityClient:
-        """The SDK's client for a subscription, with our own list of policies: no retries, no redirects, no registering
-        of resource providers behind the user's back, no logging of requests."""
+        """The SDK's client for a subscription."""
         client = self._clients.get(path.subscription)
         if client is None:
             client = self._clients[path.subscription] = ManagedServiceIdentityClient(
@@ -210,12 +190,7 @@ class Arm:
                 path.subscription,
                 base_url=self._sign_in.arm,
                 transport=self._transport,
-                policies=[
-                    RequestIdPolicy(),
-                    UserAgentPolicy(base_user_agent=USER_AGENT),
-                    ContentDecodePolicy(),
-                    Bearer(self._signed.credential, arm_scope(self._sign_in)),
-                ],
+                policies=policies(self._signed.credential, self._sign_in),
             )
         return client
 
@@ -243,11 +218,3 @@ def _observed(credential: FederatedIdentityCredential) -> ObservedCredential:
         subject=credential.subject,  # flexible credentials have none, and this version does not show their expression
         audiences=tuple(credential.audiences or ()),
     )
-
-
-def _reply(response: PipelineResponse[Any, Any], value: T, _headers: dict[str, Any]) -> Reply[T]:
-    return Reply(response.http_response.status_code, value)
-
-
-def _status(response: PipelineResponse[Any, Any], _value: None, _headers: dict[str, Any]) -> Reply[int]:
-    return Reply(response.http_response.status_code, response.http_response.status_code)

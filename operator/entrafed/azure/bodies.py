@@ -8,7 +8,7 @@ from entrafed.azure.calls import Unreadable
 from entrafed.azure.error_table import NO_NULL_SUBJECT
 from entrafed.domain.claims import canonical
 from entrafed.domain.credentials import NewCredential, ObservedCredential
-from entrafed.domain.targets import OwnIdentity
+from entrafed.domain.targets import ServicePrincipal
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Application:
 
     object_id: str
     client_id: str
+    multi_tenant: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,14 @@ LANGUAGE = 1
 
 def read_application(body: bytes) -> Application:
     found = _object(body)
-    return Application(object_id=_text(found, "id").lower(), client_id=_text(found, "appId").lower())
+    audience = found.get("signInAudience")
+    multi_tenant = audience != "AzureADMyOrg" if isinstance(audience, str) else None
+    return Application(_text(found, "id").lower(), _text(found, "appId").lower(), multi_tenant)
 
 
-def read_service_principal(body: bytes) -> OwnIdentity:
+def read_service_principal(body: bytes) -> ServicePrincipal:
     found = _object(body)
-    return OwnIdentity(client_id=_text(found, "appId").lower(), object_id=_text(found, "id").lower())
+    return ServicePrincipal(client_id=_text(found, "appId").lower(), object_id=_text(found, "id").lower())
 
 
 def read_credentials_page(body: bytes) -> CredentialsPage:

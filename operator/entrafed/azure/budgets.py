@@ -1,8 +1,9 @@
 """Staying below Microsoft's limits: token buckets that calls wait for in the order they came.
 
 Sources: https://learn.microsoft.com/graph/throttling-limits (identity and access) and
-https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations (identities under ARM). ARM's
-own buckets (25 reads and 10 writes a second per subscription) are wider than those of the identity provider: no row.
+https://learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations (identities under ARM) and
+https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling (all else under ARM,
+whose buckets are wider than those of the identity provider).
 """
 
 import asyncio
@@ -57,6 +58,8 @@ ARM_IDENTITY = {
 }
 ARM_SUBSCRIPTION = {Spend.WRITE: Limit(2), Spend.LIST: Limit(5), Spend.GET: Limit(10)}
 ARM_TENANT = {Spend.WRITE: Limit(10), Spend.LIST: Limit(15), Spend.GET: Limit(30)}
+ARM_READS = Limit(25, burst=250)
+ARM_WRITES = Limit(10, burst=200)
 GRAPH_WRITES = Limit(16, burst=500)  # 3,000 in 150 s per application and tenant: 500 at once + 2,400 later
 GRAPH_UNITS = Limit(240, burst=1_000)  # 3,500 in 10 s in a small tenant: 1,000 at once + 2,400 later
 SIGN_INS = Limit(1, burst=10)  # published nowhere; a sign-in that fails is not repeated by every object at once
@@ -241,6 +244,16 @@ class Budgets:
             self._bucket((*tenant, "identity", resource), ARM_IDENTITY[spend], Scope.RESOURCE),
             self._bucket((*tenant, "subscription", subscription), ARM_SUBSCRIPTION[spend], Scope.SUBSCRIPTION),
             self._bucket(tenant, ARM_TENANT[spend], Scope.TENANT),
+        )
+        return self._budget(sign_in, "arm", buckets)
+
+    def resources(self, sign_in: SignIn, subscription: str, resource: str, spend: Spend) -> Budget:
+        """For what has no limits of its own under ARM. A Retry-After is about the one `resource`."""
+        limit = ARM_WRITES if spend is Spend.WRITE else ARM_READS
+        key = ("arm", sign_in.arm, sign_in.client_id, subscription, "write" if spend is Spend.WRITE else "read")
+        buckets = (
+            self._bucket((*key, resource), limit, Scope.RESOURCE),
+            self._bucket(key, limit, Scope.SUBSCRIPTION),
         )
         return self._budget(sign_in, "arm", buckets)
 

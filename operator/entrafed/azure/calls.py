@@ -32,13 +32,32 @@ class Operation(StrEnum):
     CREATE_CREDENTIAL = "create_credential"
     UPDATE_CREDENTIAL = "update_credential"
     DELETE_CREDENTIAL = "delete_credential"
+    READ_HOST = "read_host"
+    CHANGE_HOST = "change_host"
+    FOLLOW_CHANGE = "follow_change"
+    READ_ROLE = "read_role"
+    LIST_ROLE_ASSIGNMENTS = "list_role_assignments"
+    CREATE_ROLE_ASSIGNMENT = "create_role_assignment"
+    DELETE_ROLE_ASSIGNMENT = "delete_role_assignment"
+    READ_SERVICE_PRINCIPAL = "read_service_principal"
+    CREATE_SERVICE_PRINCIPAL = "create_service_principal"
+    DELETE_SERVICE_PRINCIPAL = "delete_service_principal"
 
     @property
     def is_write(self) -> bool:
         return self in WRITES
 
 
-WRITES = (Operation.CREATE_CREDENTIAL, Operation.UPDATE_CREDENTIAL, Operation.DELETE_CREDENTIAL)
+WRITES = (
+    Operation.CREATE_CREDENTIAL,
+    Operation.UPDATE_CREDENTIAL,
+    Operation.DELETE_CREDENTIAL,
+    Operation.CHANGE_HOST,
+    Operation.CREATE_ROLE_ASSIGNMENT,
+    Operation.DELETE_ROLE_ASSIGNMENT,
+    Operation.CREATE_SERVICE_PRINCIPAL,
+    Operation.DELETE_SERVICE_PRINCIPAL,
+)
 
 
 @dataclass(frozen=True, slots=True)

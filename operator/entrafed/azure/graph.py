@@ -5,6 +5,7 @@ import 1,400 modules at the first call (40 MiB, a second of blocked event loop) 
 https://learn.microsoft.com/graph/api/resources/federatedidentitycredential
 """
 
+import json
 from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeVar, cast
@@ -43,7 +44,7 @@ from entrafed.azure.transport import BATCH, CONNECT_TIMEOUT, USER_AGENT
 from entrafed.domain.clouds import CLOUDS
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import NewCredential, ObservedCredential, Parent
-from entrafed.domain.targets import OwnIdentity
+from entrafed.domain.targets import ServicePrincipal
 
 T = TypeVar("T")
 MOST_PAGES = 9  # beyond the first, into which 20 credentials fit; more than this are a loop
@@ -124,12 +125,38 @@ class Graph:
             words = f"unique name {target.unique_name}"
             builder = self._graph.applications_with_unique_name(_quoted(target.unique_name or ""))
         call = self._call(Operation.READ_TARGET, f"read the application with {words}")
-        return await self._read(call, _request(Method.GET, builder, select=("id", "appId")), read_application)
+        request = _request(Method.GET, builder, select=("id", "appId", "signInAudience"))
+        return await self._read(call, request, read_application)
 
-    async def own_service_principal(self) -> OwnIdentity:
+    async def own_service_principal(self) -> ServicePrincipal:
         """The operator's own service principal."""
-        builder = self._graph.service_principals_with_app_id(self._sign_in.client_id)
-        call = self._call(Operation.READ_SELF, f"read the operator's service principal {self._sign_in.client_id}")
+        client_id = self._sign_in.client_id
+        call = self._call(Operation.READ_SELF, f"read the operator's service principal {client_id}")
+        return await self._service_principal(call, client_id)
+
+    async def service_principal(self, client_id: str) -> ServicePrincipal:
+        """What an application is in this tenant; `NotFound` when it is nothing here."""
+        words = f"read the service principal of {client_id} in tenant {self._sign_in.tenant_id}"
+        return await self._service_principal(self._call(Operation.READ_SERVICE_PRINCIPAL, words), client_id)
+
+    async def create_service_principal(self, client_id: str) -> ServicePrincipal:
+        """Provision an application in this tenant; `AlreadyThere` when it is."""
+        words = f"create the service principal of {client_id} in tenant {self._sign_in.tenant_id}"
+        call = self._call(Operation.CREATE_SERVICE_PRINCIPAL, words)
+        body = json.dumps({"appId": client_id}).encode()
+        return await self._ask(
+            call, _request(Method.POST, self._graph.service_principals, body=body), read_service_principal
+        )
+
+    async def delete_service_principal(self, object_id: str) -> None:
+        """Delete a service principal; `NotFound` when it is gone."""
+        words = f"delete service principal {object_id} of tenant {self._sign_in.tenant_id}"
+        call = self._call(Operation.DELETE_SERVICE_PRINCIPAL, words)
+        builder = self._graph.service_principals.by_service_principal_id(object_id)
+        await self._ask(call, _request(Method.DELETE, builder), read_nothing)
+
+    async def _service_principal(self, call: Call, client_id: str) -> ServicePrincipal:
+        builder = self._graph.service_principals_with_app_id(client_id)
         return await self._read(call, _request(Method.GET, builder, select=("id", "appId")), read_service_principal)
 
     async def credentials(self, parent: Parent) -> tuple[ObservedCredential, ...]:

@@ -1,7 +1,7 @@
 """`MicrosoftCloud`: the engine's port to Azure, over the SDKs."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -11,20 +11,26 @@ import structlog
 
 from entrafed.api.federation import ApplicationTarget, Target
 from entrafed.api.reasons import Reason
-from entrafed.azure.arm import Arm, arm_scope
+from entrafed.azure.arm import Arm
+from entrafed.azure.assigners import Assigner, HostAssigner, RoleAssigner, TenantAssigner
 from entrafed.azure.budgets import Budgets, BudgetSettings, Waited
 from entrafed.azure.calls import Operation, Seen
 from entrafed.azure.clock import Clock
 from entrafed.azure.credential import Signed, SingleFlight, object_id_in
 from entrafed.azure.exchange import CallTiming, Exchange
 from entrafed.azure.graph import Graph, graph_scope, http_client
+from entrafed.azure.hosts import Hosts
 from entrafed.azure.looks import Looks
+from entrafed.azure.pipeline import arm_scope
+from entrafed.azure.roles import Roles
 from entrafed.azure.transport import AzureTransport, Checkpoint, GraphTransport, open_session, tls
 from entrafed.azure.workload_identity import TokenFile, workload_identity
+from entrafed.domain.assignments import Assignment, ObservedAssignment, ObservedParent, Running
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import NewCredential, ObservedCredential, Parent, ParentKind
 from entrafed.domain.errors import AzureProblem
-from entrafed.domain.targets import ManagedIdentity, OwnIdentity, ResolvedTarget
+from entrafed.domain.roles import RoleDefinition
+from entrafed.domain.targets import ManagedIdentity, OwnIdentity, ResolvedTarget, ServicePrincipal
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,8 @@ class Connected:
     credential: SingleFlight
     graph: Graph
     arm: Arm
+    roles: Roles
+    assigners: Mapping[ParentKind, Assigner]
 
 
 class MicrosoftCloud:
@@ -41,8 +49,9 @@ class MicrosoftCloud:
 
     `may_write` is called in the instant before a write is sent, after every wait, and raises `WritesStopped` when no
     write may start any more. `token_file` is the operator's projected service account token. `ca_file` adds trusted
-    authorities. `seen` is told of every request, `waited` of how long each waited for its budget. AZURE_* and proxy
-    variables of the environment are not heeded.
+    authorities. `clusters` are the marks that count as ours, the present cluster's first. `seen` is told of every
+    request, `waited` of how long each waited for its budget. AZURE_* and proxy variables of the environment are not
+    heeded.
     """
 
     def __init__(
@@ -53,6 +62,7 @@ class MicrosoftCloud:
         may_write: Callable[[], None],
         seen: Seen,
         log: structlog.stdlib.BoundLogger,
+        clusters: tuple[str, ...] = (),
         timing: CallTiming | None = None,
         budgets: BudgetSettings | None = None,
         waited: Waited = lambda _service, _seconds: None,
@@ -62,6 +72,7 @@ class MicrosoftCloud:
         self._clock = clock
         self._may_write = may_write
         self._log = log
+        self._clusters = clusters
         self._timing = timing or CallTiming()
         self._exchange = Exchange(clock=clock, timeout=self._timing.request_timeout, seen=seen)
         self._budgets = Budgets(clock, budgets or BudgetSettings(), waited)
@@ -98,6 +109,7 @@ class MicrosoftCloud:
             object_id=application.object_id,
             principal_id=None,
             tenant_id=sign_in.tenant_id,
+            multi_tenant=application.multi_tenant,
         )
 
     async def managed_identity(self, sign_in: SignIn, resource_id: str) -> ManagedIdentity:
@@ -128,7 +140,8 @@ class MicrosoftCloud:
         """
         connected = self._connect(sign_in)
         try:
-            return await connected.graph.own_service_principal()
+            found = await connected.graph.own_service_principal()
+            return OwnIdentity(client_id=found.client_id, object_id=found.object_id)
         except AzureProblem as problem:
             denied = problem
         object_id = None
@@ -138,6 +151,32 @@ class MicrosoftCloud:
             raise denied
         self._log.info("own_identity_from_token", connection=sign_in.connection, cause=denied.problem.message)
         return OwnIdentity(client_id=sign_in.client_id, object_id=object_id, from_directory=False)
+
+    async def service_principal(self, sign_in: SignIn, client_id: str) -> ServicePrincipal:
+        """What an application is in the connection's tenant; `NotFound` when it is nothing there."""
+        return await self._connect(sign_in).graph.service_principal(client_id)
+
+    async def role_definitions(self, sign_in: SignIn, scope: str, name: str) -> tuple[RoleDefinition, ...]:
+        """The roles of this name that can be given at a scope; `NotFound` when the scope is gone."""
+        return await self._connect(sign_in).roles.definitions(scope, name)
+
+    async def assignments(self, sign_in: SignIn, parent: Parent, keys: frozenset[str]) -> ObservedParent:
+        """What is assigned at a host, a scope or in a tenant, of much only what these keys are about."""
+        return await self._connect(sign_in).assigners[parent.kind].look(parent, keys)
+
+    async def assign(
+        self, sign_in: SignIn, parent: Parent, assignments: tuple[Assignment, ...], description: str
+    ) -> Running | None:
+        """Make assignments, of which one may fail all; None when that is done."""
+        return await self._connect(sign_in).assigners[parent.kind].assign(parent, assignments, description)
+
+    async def unassign(self, sign_in: SignIn, parent: Parent, gone: tuple[ObservedAssignment, ...]) -> Running | None:
+        """Take assignments back; None when that is done, `NotFound` when there was nothing."""
+        return await self._connect(sign_in).assigners[parent.kind].unassign(parent, gone)
+
+    async def follow(self, sign_in: SignIn, parent: Parent, running: Running) -> Running | None:
+        """How a change goes that was accepted; None when it is done. What it failed with is raised."""
+        return await self._connect(sign_in).assigners[parent.kind].follow(parent, running)
 
     def _identity_target(self, sign_in: SignIn, identity: ManagedIdentity) -> ResolvedTarget:
         return ResolvedTarget(
@@ -181,11 +220,15 @@ class MicrosoftCloud:
             exchange=self._exchange,
             clock=self._clock,
         )
-        arm = Arm(
-            sign_in,
-            transport=AzureTransport(session, Checkpoint(sign_in.arm, self._clock, self._may_write)),
-            signed=Signed(credential, arm_scope(sign_in), self._exchange),
-            budgets=self._budgets,
-            looks=Looks(self._clock, self._timing.look),
-        )
-        return Connected(credential, graph, arm)
+        manager = AzureTransport(session, Checkpoint(sign_in.arm, self._clock, self._may_write))
+        signed = Signed(credential, arm_scope(sign_in), self._exchange)
+        looks = Looks(self._clock, self._timing.look)
+        arm = Arm(sign_in, transport=manager, signed=signed, budgets=self._budgets, looks=looks)
+        roles = Roles(sign_in, transport=manager, signed=signed, budgets=self._budgets)
+        hosts = Hosts(sign_in, transport=manager, signed=signed, budgets=self._budgets)
+        assigners: dict[ParentKind, Assigner] = {
+            ParentKind.HOST: HostAssigner(hosts, self._clock, self._timing.look),
+            ParentKind.SCOPE: RoleAssigner(roles, self._clusters),
+            ParentKind.TENANT_APP: TenantAssigner(graph),
+        }
+        return Connected(credential, graph, arm, roles, assigners)

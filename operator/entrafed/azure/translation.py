@@ -5,6 +5,7 @@ import re
 from entrafed.api.reasons import Reason
 from entrafed.azure.aadsts import AADSTS
 from entrafed.azure.answers import Answer
+from entrafed.azure.assignment_errors import ASSIGNMENT_ROWS
 from entrafed.azure.budgets import Scope
 from entrafed.azure.calls import SPOKEN, Call, Service
 from entrafed.azure.error_table import REFUSALS, ROWS, UNAVAILABLE
@@ -22,7 +23,7 @@ def translate(call: Call, answer: Answer) -> AzureProblem:
     """The exception that an answer without success is for the engine."""
     if call.service is Service.LOGIN and answer.aadsts and answer.status in REFUSALS:
         return _sign_in(call, answer)
-    row = next((row for row in ROWS if row.fits(call, answer)), None)
+    row = next((row for row in (*ASSIGNMENT_ROWS, *ROWS) if row.fits(call, answer)), None)
     if row is None:
         return _unknown(call, answer)
     advice = row.advice.format(text=answer.text or _NO_TEXT, action=_missing_action(answer.text))

@@ -15,15 +15,19 @@ class ParentKind(StrEnum):
 
     APPLICATION = "application"
     MANAGED_IDENTITY = "managed identity"
+    HOST = "host"
+    SCOPE = "scope"
+    TENANT_APP = "application in tenant"
 
 
 @dataclass(frozen=True, slots=True)
 class Parent:
     """The Azure thing written to, and the unit of serial work.
 
-    `id` is the lower-case object id of an application, or the lower-case ARM id of an identity. The connection is not
-    part of it: two connections share the lane. Nor is the cloud: a tenant is in one only, and so what a status records
-    names its parent even while the connection cannot be read.
+    `id` is lower-case: the object id of an application; the ARM id of an identity, a host or a scope; the client id of
+    an application in another tenant, which is then the `tenant_id`. The connection is not part of it: two connections
+    share the lane. Nor is the cloud: a tenant is in one only, and so what a status records names its parent even while
+    the connection cannot be read.
     """
 
     kind: ParentKind

@@ -2,12 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
+from entrafed.api.reasons import Reason
 from entrafed.api.states import Origin
-from entrafed.domain.credentials import ObservedCredential, Pair, Trust
-from entrafed.domain.errors import Problem
+from entrafed.domain.assignments import Assignment, Progress
+from entrafed.domain.connections import SignIn
+from entrafed.domain.credentials import ObservedCredential, Pair, Parent, Trust
+from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.outputs import Output
 from entrafed.domain.targets import ResolvedTarget
+
+IN_PROGRESS = Problem(ProblemKind.WAITING, Reason.PROGRESSING, "being brought to Azure")
+BEING_REMOVED = Problem(ProblemKind.WAITING, Reason.PROGRESSING, "what was made before is being removed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,79 @@ class OutputFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class AssignmentStanding:
+    """How a wanted assignment stands: `as_` is what stands or is recorded under its key, which another one may have to
+    make way for. With `origin` Operator that is recorded, as made or as about to be made. `id_` is Azure's own id of
+    it, where it has one.
+    """
+
+    as_: Assignment
+    origin: Origin
+    progress: Progress
+    problem: Problem | None = None
+    id_: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentLeft:
+    """An assignment of ours that still stands although nothing asks for it, and why it could not be taken back."""
+
+    key: str
+    problem: Problem | None
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentFinding:
+    """How one ask stands at one host, scope or tenant; the fields mean what they mean in `Finding`.
+
+    `instance` is the host's own, to be recorded with what is assigned there.
+    """
+
+    problem: Problem | None = None
+    standings: Mapping[Assignment, AssignmentStanding] = field(default_factory=dict)
+    left: tuple[AssignmentLeft, ...] = ()
+    instance: str = ""
+    clean: bool = False
+
+
+class Section(StrEnum):
+    """The parts of a spec that ask for assignments."""
+
+    IDENTITIES = "identityAssignments"
+    ROLES = "roleAssignments"
+    TENANTS = "tenants"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One assignment that an item asks for, at one parent. With a `problem` it is not asked for now: denied, when that
+    is NotPermitted or Revoked, else unknown."""
+
+    parent: Parent
+    assignment: Assignment
+    sign_in: SignIn
+    problem: Problem | None = None
+
+    @property
+    def is_denied(self) -> bool:
+        return self.problem is not None and self.problem.reason in (Reason.NOT_PERMITTED, Reason.REVOKED)
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentOutcome:
+    """What an item came to before anything was made. With a `problem` its places cannot be told for now.
+
+    `denied_since` is in seconds since the epoch, None for an item of which nothing is denied.
+    """
+
+    section: Section
+    name: str
+    places: tuple[Place, ...] = ()
+    problem: Problem | None = None
+    denied_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Knowledge:
     """All that is known of an object. `problem` concerns it as a whole; without a `finding` the parent was not looked
     at yet. `may_show_target` is false until a rule allows it: nothing about it may be told before."""
@@ -97,3 +177,6 @@ class Knowledge:
     handled_request: str | None = None
     outputs: tuple[OutputFinding, ...] = ()
     """Those asked for, and those that still stand without being asked for."""
+    assignments: tuple[AssignmentOutcome, ...] = ()
+    assigned: Mapping[Parent, AssignmentFinding] = field(default_factory=dict)
+    """What was found at hosts, scopes and tenants, as far as they were looked at."""

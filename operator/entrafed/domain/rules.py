@@ -20,6 +20,7 @@ from entrafed.api.rules import (
 )
 from entrafed.domain.claims import Operator, Term, terms_of
 from entrafed.domain.credentials import Pair, ParentKind, resource_key
+from entrafed.domain.roles import RoleDefinition
 from entrafed.domain.targets import ResolvedTarget
 
 _NAMESPACE = "{namespace}"
@@ -74,6 +75,32 @@ def allows_pair(rules: Iterable[Rule], pair: Pair, namespace: Namespace, cluster
     """Whether one of the rules allows an issuer and subject, wherever they come from."""
     matches = (match for rule in rules for match in rule.federated_credentials)
     return any(_allows_pair(match, pair, namespace, cluster_issuers) for match in matches)
+
+
+def allows_identity_assignment(rules: Iterable[Rule], identity: str, host: str) -> bool:
+    """Whether one of the rules allows to assign an identity to a host; both are resource ids."""
+    matches = (match for rule in rules for match in rule.identity_assignments)
+    return any(_is_among(match.managed_identities, identity) and _is_among(match.resources, host) for match in matches)
+
+
+def allows_role(rules: Iterable[Rule], role: RoleDefinition, scope: str) -> bool:
+    """Whether one of the rules allows to give a role at a scope."""
+    matches = (match for rule in rules for match in rule.role_assignments)
+    return any(_names_role(match.roles, role) and _is_among(match.scopes, scope) for match in matches)
+
+
+def allows_some_role_at(rules: Iterable[Rule], scope: str) -> bool:
+    """Whether it is worth to find out which role a name stands for: where no role is allowed, nothing is looked at."""
+    return any(_is_among(match.scopes, scope) for rule in rules for match in rule.role_assignments)
+
+
+def allows_tenant(rules: Iterable[Rule], tenant_id: str) -> bool:
+    """Whether one of the rules allows its targets in another tenant."""
+    return any(tenant_id.lower() in {allowed.lower() for allowed in rule.tenants} for rule in rules)
+
+
+def _names_role(allowed: Iterable[str], role: RoleDefinition) -> bool:
+    return any(one == role.name or one.lower() == role.id for one in allowed)
 
 
 def _serves(match: NamespaceMatch, namespace: Namespace) -> bool:

@@ -20,20 +20,25 @@ from entrafed.api.status import (
     TargetStatus,
 )
 from entrafed.domain.asks import recorded_pair, recorded_trust
+from entrafed.domain.assignment_rows import identity_rows, role_rows, tenant_rows
+from entrafed.domain.assignment_summary import AssignmentItem, assignment_items, problem_at_home
 from entrafed.domain.conditions import Conditions
 from entrafed.domain.credentials import ObservedCredential, Trust
 from entrafed.domain.errors import Problem, ProblemKind
-from entrafed.domain.findings import Finding, Knowledge, Left, Outcome, Standing
+from entrafed.domain.findings import BEING_REMOVED, IN_PROGRESS, Finding, Knowledge, Left, Outcome, Section, Standing
 from entrafed.domain.issuers import Remark, remark_on
 from entrafed.domain.output_rows import output_row, sorted_rows
 from entrafed.domain.states import state_of
 from entrafed.domain.targets import short_name, target_status
 from entrafed.domain.times import to_text
 
-IN_PROGRESS = Problem(ProblemKind.WAITING, Reason.PROGRESSING, "being brought to Azure")
-BEING_REMOVED = Problem(ProblemKind.WAITING, Reason.PROGRESSING, "what was made before is being removed")
 DELETING = Problem(ProblemKind.WAITING, Reason.DELETING, "what was made for this object is being removed")
 IN_PLACE = "Azure holds exactly what is asked for"
+SECTION_CONDITIONS = {
+    Section.IDENTITIES: ConditionType.IDENTITIES_ASSIGNED,
+    Section.ROLES: ConditionType.ROLES_ASSIGNED,
+    Section.TENANTS: ConditionType.TENANTS_PROVISIONED,
+}
 MOST_NAMED = 5  # items that a message names; more would not be read
 
 
@@ -51,9 +56,12 @@ class _Item:
 def summarise(federation: Federation, knowledge: Knowledge, now: float) -> FederationStatus:
     """The status of an object. `now` is seconds since the epoch; it dates conditions whose status changed."""
     items = _items(federation, knowledge, now)
+    assigned = assignment_items(federation, knowledge)
+    others = [_Item(one.label, (), one.problem) for one in assigned]
+    others.append(_Item("service principal", (), problem_at_home(federation, knowledge)))
     asked = frozenset(item.name for item in federation.spec.federated_credentials)
     outputs = [_Item(str(one.output), (), one.problem) for one in knowledge.outputs]
-    problem = _whole_problem(federation, knowledge) or _worst([*items, *outputs])
+    problem = _whole_problem(federation, knowledge, assigned) or _worst([*items, *others, *outputs])
     conditions = Conditions(federation, now)
     if problem is None:
         conditions.set(ConditionType.READY, ConditionStatus.TRUE, Reason.SYNCED, _all_well(federation, items))
@@ -63,13 +71,15 @@ def summarise(federation: Federation, knowledge: Knowledge, now: float) -> Feder
             abnormal = ConditionType.STALLED if problem.stalled else ConditionType.RECONCILING
             conditions.set(abnormal, ConditionStatus.TRUE, problem.reason, problem.message)
     if federation.metadata.deletion_timestamp is None:
-        _permission(conditions, federation, knowledge, items)
+        _permission(conditions, federation, knowledge, [*items, *others])
     else:
         conditions.keep(ConditionType.PERMITTED)
     if items:
         _synced(conditions, items, knowledge)
-    if outputs:
-        _written_out(conditions, outputs)
+    for section, kind in SECTION_CONDITIONS.items():
+        there = [_Item(one.name, (), one.problem) for one in assigned if one.section is section]
+        _section(conditions, kind, there, "Azure holds exactly what is asked for")
+    _section(conditions, ConditionType.OUTPUTS_WRITTEN, outputs, "the namespace holds exactly what is asked for")
     return FederationStatus(
         observed_generation=federation.metadata.generation,
         target=_target(federation, knowledge),
@@ -78,6 +88,9 @@ def summarise(federation: Federation, knowledge: Knowledge, now: float) -> Feder
             credentials=f"{sum(1 for i in items if i.problem is None and i.name in asked)}/{len(asked)}",
         ),
         federated_credentials=tuple(_row(item) for item in sorted(items, key=lambda i: i.name)),
+        identity_assignments=identity_rows(assigned),
+        role_assignments=role_rows(federation, assigned),
+        tenants=tenant_rows(federation, assigned),
         outputs=sorted_rows(output_row(one) for one in knowledge.outputs[:MAX_ITEMS]),
         conditions=conditions.all(),
         last_handled_reconcile_at=knowledge.handled_request or federation.status.last_handled_reconcile_at,
@@ -253,9 +266,11 @@ def _row(item: _Item) -> CredentialItemStatus:
     )
 
 
-def _whole_problem(federation: Federation, knowledge: Knowledge) -> Problem | None:
+def _whole_problem(
+    federation: Federation, knowledge: Knowledge, assigned: tuple[AssignmentItem, ...]
+) -> Problem | None:
     if federation.metadata.deletion_timestamp is not None:
-        return _deletion(federation, knowledge)
+        return _deletion(federation, knowledge, assigned)
     if knowledge.problem is not None:
         return knowledge.problem
     if knowledge.finding is None:
@@ -263,12 +278,15 @@ def _whole_problem(federation: Federation, knowledge: Knowledge) -> Problem | No
     return knowledge.finding.problem
 
 
-def _deletion(federation: Federation, knowledge: Knowledge) -> Problem:
+def _deletion(federation: Federation, knowledge: Knowledge, assigned: tuple[AssignmentItem, ...]) -> Problem:
     """What keeps a deleted object: never nothing, or it would be gone."""
     finding = knowledge.finding
     problem = knowledge.problem or (finding.problem if finding else None)
     left = finding.left if finding else ()
     failed = [(one.credential.name, one.problem) for one in left if one.problem is not None]
+    failed += [
+        (one.label, one.problem) for one in assigned if one.problem is not None and one.problem is not BEING_REMOVED
+    ]
     failed += [(str(one.output), one.problem) for one in knowledge.outputs if one.problem not in (None, DELETING)]
     if problem is None and failed:
         names = ", ".join(name for name, _ in failed[:MOST_NAMED])
@@ -343,13 +361,13 @@ def _synced(conditions: Conditions, items: list[_Item], knowledge: Knowledge) ->
     conditions.set(ConditionType.CREDENTIALS_SYNCED, status, problem.reason, problem.message)
 
 
-def _written_out(conditions: Conditions, outputs: list[_Item]) -> None:
-    problem = _worst(outputs)
-    if problem is None:
-        message = "the namespace holds exactly what is asked for"
-        conditions.set(ConditionType.OUTPUTS_WRITTEN, ConditionStatus.TRUE, Reason.SYNCED, message)
-    else:
-        conditions.set(ConditionType.OUTPUTS_WRITTEN, _unready(problem), problem.reason, problem.message)
+def _section(conditions: Conditions, kind: ConditionType, items: list[_Item], well: str) -> None:
+    """The condition of a section, while there are items in it."""
+    problem = _worst(items)
+    if problem is not None:
+        conditions.set(kind, _unready(problem), problem.reason, problem.message)
+    elif items:
+        conditions.set(kind, ConditionStatus.TRUE, Reason.SYNCED, well)
 
 
 def _target(federation: Federation, knowledge: Knowledge) -> TargetStatus | None:

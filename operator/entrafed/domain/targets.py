@@ -12,6 +12,7 @@ class ResolvedTarget:
     """The application or user-assigned identity that carries the credentials.
 
     `object_id` is the application's object id; `principal_id` the identity's service principal. All ids lower-case.
+    `multi_tenant`: whether other tenants can have it; None where nobody has looked.
     """
 
     parent: Parent
@@ -19,6 +20,7 @@ class ResolvedTarget:
     object_id: str | None
     principal_id: str | None
     tenant_id: str
+    multi_tenant: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,14 @@ class ManagedIdentity:
     client_id: str
     principal_id: str
     tenant_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePrincipal:
+    """What an application is in one tenant; ids lower-case."""
+
+    client_id: str
+    object_id: str
 
 
 @dataclass(frozen=True, slots=True)

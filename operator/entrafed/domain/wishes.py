@@ -17,9 +17,9 @@ from entrafed.api.reasons import Reason
 from entrafed.api.states import OutputKind
 from entrafed.api.status import OutputStatus
 from entrafed.domain.errors import Problem
-from entrafed.domain.findings import Knowledge, Outcome
+from entrafed.domain.findings import BEING_REMOVED, IN_PROGRESS, Knowledge, Outcome
 from entrafed.domain.outputs import Content, Intent, Output, Wish
-from entrafed.domain.summary import BEING_REMOVED, DELETING, IN_PROGRESS
+from entrafed.domain.summary import DELETING
 from entrafed.domain.targets import ResolvedTarget
 from entrafed.domain.times import to_seconds
 

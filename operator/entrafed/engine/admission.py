@@ -4,23 +4,28 @@ What cannot be resolved for now changes nothing: the previous ask stands, or wha
 never removes.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from entrafed.api.choices import DeletionPolicy
 from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
 from entrafed.api.rules import Rule
 from entrafed.domain.asks import Ask, Stance
-from entrafed.domain.connections import SignIn, sign_in_of
+from entrafed.domain.assignments import AssignmentAsk
+from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import Pair, Parent, ParentKind, Trust
 from entrafed.domain.demand import asking, is_over
 from entrafed.domain.errors import AzureProblem, NotFound, Problem, ProblemKind
 from entrafed.domain.findings import Knowledge, Outcome
 from entrafed.domain.marks import owner_mark
-from entrafed.domain.rules import Namespace, rules_allowing_target, rules_serving
+from entrafed.domain.rules import rules_allowing_target
 from entrafed.domain.targets import ResolvedTarget
 from entrafed.domain.times import to_seconds
 from entrafed.engine.absence import Absences, was_reported_missing
+from entrafed.engine.access import Access, Accesses, Unresolved
+from entrafed.engine.assignment_admission import AssignmentAdmitter
+from entrafed.engine.assignment_admission import Case as AssignmentCase
 from entrafed.engine.issuers import ClusterIssuers
 from entrafed.engine.objects import Objects
 from entrafed.engine.outcomes import SUSPENDED, Case, Judge
@@ -46,8 +51,8 @@ class Admission:
     """What an object came to. Without an ask it asks for nothing anywhere.
 
     `problem` has it admitted again as its kind says; `due` is in seconds from now, for a permission that runs out.
-    `finished`: it is being deleted, and there is nothing to wait for. What is not `resolved` says nothing about what
-    was found for the ask, which is that of an earlier admission.
+    `finished`: it is being deleted, and there is nothing to wait for at its target. What is not `resolved` says nothing
+    about what was found for the ask, which is that of an earlier admission.
     """
 
     inputs: Inputs
@@ -58,24 +63,8 @@ class Admission:
     due: float | None = None
     finished: bool = False
     resolved: bool = True
-
-
-class _Unresolved(Exception):
-    """What is asked for cannot be told for now."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
-
-
-@dataclass(frozen=True, slots=True)
-class _Access:
-    """The way to Azure of one object, and the rules that serve its namespace."""
-
-    sign_in: SignIn
-    namespace: Namespace
-    cluster_issuers: tuple[str, ...]
-    rules: tuple[Rule, ...]
+    assigned: Mapping[Parent, AssignmentAsk] = field(default_factory=dict)
+    """What it asks for at hosts, scopes and tenants."""
 
 
 class Admitter:
@@ -88,18 +77,20 @@ class Admitter:
         reads: Reads,
         issuers: ClusterIssuers,
         table: Table,
+        accesses: Accesses,
+        assignments: AssignmentAdmitter,
         absences: Absences,
         clock: Clock,
         timing: Timing,
-        allow_endpoints: bool,
     ) -> None:
         self._objects = objects
         self._reads = reads
         self._table = table
+        self._accesses = accesses
+        self._assignments = assignments
         self._absences = absences
         self._clock = clock
         self._timing = timing
-        self._allow_endpoints = allow_endpoints
         self._judge = Judge(reads, issuers, clock, timing)
 
     def inputs_of(self, federation: Federation) -> Inputs:
@@ -113,6 +104,7 @@ class Admitter:
             request=metadata.reconcile_requested_at,
             connection=(connection.metadata.uid, connection.metadata.generation) if connection else None,
             labels=frozenset(namespace.labels.items()) if namespace else None,
+            partners=self._objects.partners_of(federation),
             retiring=retiring_of(federation),
         )
 
@@ -123,20 +115,22 @@ class Admitter:
             if inputs.leaving:
                 return await self._leave(federation, inputs)
             return await self._stay(federation, inputs, not_before)
-        except _Unresolved as unresolved:
+        except Unresolved as unresolved:
             return self._unresolved(federation, inputs, unresolved)
 
     async def is_as_recorded(self, federation: Federation) -> bool:
         """Whether the rules allow all that the status records, and the cluster's issuers are the same still; or that
         cannot be told for now. Azure is not asked."""
         try:
-            access = self._access(federation)
-        except _Unresolved:
+            access = self._accesses.of(federation)
+        except Unresolved:
             return True
         pinned = pinned_target(federation)
-        if pinned is None or pinned.client_id in self._own_clients():
+        if pinned is None or pinned.client_id in self._accesses.own_clients():
             return False
         rules = rules_allowing_target(access.rules, federation.spec.target, pinned)
+        if not self._assignments.is_allowed(federation, AssignmentCase(access, pinned, rules, None)):
+            return False
         outcomes = await self._outcomes(federation, access, rules, None)
         return not retiring_of(federation) and all(is_recorded(federation, outcome) for outcome in outcomes)
 
@@ -147,7 +141,11 @@ class Admitter:
             return None
         return pinned.parent, self._ask(federation, None, Stance.KEEP)
 
-    def _unresolved(self, federation: Federation, inputs: Inputs, unresolved: _Unresolved) -> Admission:
+    def kept_assignments(self, federation: Federation) -> Mapping[Parent, AssignmentAsk]:
+        """The same of hosts, scopes and tenants."""
+        return self._assignments.keep(federation)
+
+    def _unresolved(self, federation: Federation, inputs: Inputs, unresolved: Unresolved) -> Admission:
         problem, uid = unresolved.problem, federation.metadata.uid
         before, parent = self._table.ask_of(uid), self._table.parent_of(uid)
         if before is None or parent is None:
@@ -155,21 +153,27 @@ class Admitter:
         elif inputs.leaving or federation.spec.suspend:
             before = replace(before, stance=Stance.KEEP)
         outcomes = tuple(Outcome(item.name, (), problem) for item in federation.spec.federated_credentials)
-        knowledge = Knowledge(outcomes=outcomes, problem=problem)
-        return Admission(inputs, knowledge, parent=parent, ask=before, problem=problem, resolved=False)
+        untold = self._assignments.untold(federation, problem)
+        knowledge = Knowledge(outcomes=outcomes, problem=problem, assignments=untold)
+        assigned = self._assignments.stand(federation, keep=inputs.leaving or federation.spec.suspend)
+        return Admission(
+            inputs, knowledge, parent=parent, ask=before, problem=problem, resolved=False, assigned=assigned
+        )
 
     async def _stay(self, federation: Federation, inputs: Inputs, not_before: float) -> Admission:
-        access = self._access(federation)
+        access = self._accesses.of(federation)
         pinned = pinned_target(federation)
         if not federation.spec.suspend:
             target, rules = await self._target(federation, access, pinned, not_before)
         elif pinned is not None:
             target, rules = pinned, rules_allowing_target(access.rules, federation.spec.target, pinned)
         else:
-            raise _Unresolved(SUSPENDED)
+            raise Unresolved(SUSPENDED)
         if target is None:
             return self._denied(federation, inputs, access)
-        outcomes = await self._outcomes(federation, access, rules, None if federation.spec.suspend else not_before)
+        fresh_from = None if federation.spec.suspend else not_before
+        outcomes = await self._outcomes(federation, access, rules, fresh_from)
+        assigned = await self._assignments.stay(federation, AssignmentCase(access, target, rules, fresh_from))
         problem = SUSPENDED if federation.spec.suspend else None if rules else _target_denied(access)
         knowledge = Knowledge(
             outcomes=outcomes,
@@ -177,31 +181,20 @@ class Admitter:
             problem=problem,
             may_show_target=bool(rules),
             handled_request=inputs.request,
+            assignments=assigned.outcomes,
         )
-        return self._asking(federation, inputs, access, target, knowledge)
-
-    def _access(self, federation: Federation) -> _Access:
-        name, namespace = federation.spec.connection_ref.name, federation.metadata.namespace or ""
-        connection = self._objects.connections.get(name)
-        if connection is None:
-            message = f"EntraConnection {name} does not exist; it is waited for"
-            raise _Unresolved(Problem(ProblemKind.WAITING, Reason.CONNECTION_NOT_FOUND, message))
-        sign_in = sign_in_of(connection, allow_endpoints=self._allow_endpoints)
-        if isinstance(sign_in, Problem):
-            raise _Unresolved(sign_in)
-        known = self._objects.namespaces.get(namespace)
-        if known is None:
-            message = f"namespace {namespace} has not been seen yet"
-            raise _Unresolved(Problem(ProblemKind.WAITING, Reason.NAMESPACE_NOT_FOUND, message))
-        return _Access(
-            sign_in=sign_in,
-            namespace=known,
-            cluster_issuers=connection.spec.cluster_issuers,
-            rules=rules_serving(connection.spec.rules, known),
+        admission = self._asking(federation, inputs, access, target, knowledge)
+        dues = [due for due in (admission.due, assigned.due) if due is not None]
+        first = next((p for p in (admission.problem, assigned.problem) if p is not None and not p.stalled), None)
+        return replace(
+            admission,
+            problem=first or admission.problem or assigned.problem,
+            due=min(dues, default=None),
+            assigned=assigned.asks,
         )
 
     async def _target(
-        self, federation: Federation, access: _Access, pinned: ResolvedTarget | None, not_before: float
+        self, federation: Federation, access: Access, pinned: ResolvedTarget | None, not_before: float
     ) -> tuple[ResolvedTarget | None, tuple[Rule, ...]]:
         """The target, and the rules that allow it. What no rule can allow is not looked at; None when it never was."""
         target = federation.spec.target
@@ -215,26 +208,21 @@ class Admitter:
             if not allowed:
                 return pinned, ()
             reported = was_reported_missing(federation)
-            raise _Unresolved(self._absences.living(federation.metadata.uid, missing.problem, reported)) from None
+            raise Unresolved(self._absences.living(federation.metadata.uid, missing.problem, reported)) from None
         except AzureProblem as failure:
             if not allowed and failure.problem.stalled:  # whom Azure refuses what is no affair of who may not ask
                 return pinned, ()
-            raise _Unresolved(failure.problem) from None
+            raise Unresolved(failure.problem) from None
         self._absences.seen(federation.metadata.uid)
         rules = rules_allowing_target(access.rules, target, found)
         if rules and found.tenant_id != access.sign_in.tenant_id:
             message = f"the target is of tenant {found.tenant_id}, the connection of {access.sign_in.tenant_id}"
-            raise _Unresolved(Problem(ProblemKind.TERMINAL, Reason.IDENTITY_IN_OTHER_TENANT, message))
+            raise Unresolved(Problem(ProblemKind.TERMINAL, Reason.IDENTITY_IN_OTHER_TENANT, message))
         if rules and pinned is not None and pinned.parent != found.parent:
-            raise _Unresolved(_replaced(pinned, found))
-        return found if rules else pinned, () if found.client_id in self._own_clients() else rules
+            raise Unresolved(_replaced(pinned, found))
+        return found if rules else pinned, () if found.client_id in self._accesses.own_clients() else rules
 
-    def _own_clients(self) -> frozenset[str]:
-        """The client ids that the operator signs in as: nobody may write to those, or let them in."""
-        own = (connection.spec.credential.workload_identity for connection in self._objects.connections.values())
-        return frozenset(identity.client_id.lower() for identity in own if identity is not None)
-
-    def _denied(self, federation: Federation, inputs: Inputs, access: _Access) -> Admission:
+    def _denied(self, federation: Federation, inputs: Inputs, access: Access) -> Admission:
         """A target that no status shows to have been allowed: nothing about it is told.
 
         What was written before the first status, in the seconds until the rule was withdrawn, goes without delay.
@@ -249,13 +237,13 @@ class Admitter:
         return Admission(inputs, Knowledge(outcomes=outcomes, problem=problem), parent=parent, ask=ask)
 
     async def _outcomes(
-        self, federation: Federation, access: _Access, rules: tuple[Rule, ...], not_before: float | None
+        self, federation: Federation, access: Access, rules: tuple[Rule, ...], not_before: float | None
     ) -> tuple[Outcome, ...]:
         case = Case(
             sign_in=access.sign_in,
             namespace=access.namespace,
             rules=rules,
-            own_clients=self._own_clients(),
+            own_clients=self._accesses.own_clients(),
             cluster_issuers=access.cluster_issuers,
             records=records_of(federation),
             recorded=self._written(federation),
@@ -280,7 +268,7 @@ class Admitter:
         return replace(outcome, problem=problem, denied_since=since)
 
     def _asking(
-        self, federation: Federation, inputs: Inputs, access: _Access, target: ResolvedTarget, knowledge: Knowledge
+        self, federation: Federation, inputs: Inputs, access: Access, target: ResolvedTarget, knowledge: Knowledge
     ) -> Admission:
         """The ask that the outcomes make."""
         stance = Stance.KEEP if federation.spec.suspend else Stance.RECONCILE
@@ -313,15 +301,17 @@ class Admitter:
         uid = federation.metadata.uid
         retain = federation.spec.deletion_policy is DeletionPolicy.RETAIN
         revoked = await self._not_to_be_retained(federation) if retain else frozenset[Pair]()
+        stance = Stance.RETAIN if retain else Stance.LEAVE
+        elsewhere = Admission(inputs, Knowledge(), finished=True, assigned=self._assignments.leave(federation, stance))
         known = self._table.parent_of(uid) or _parent_of(pinned_target(federation))
         if (retain and not revoked) or (known is None and not self._table.is_from_before(uid)):
-            return Admission(inputs, Knowledge(), finished=True)
-        sign_in = self._access(federation).sign_in
+            return elsewhere
+        sign_in = self._accesses.of(federation).sign_in
         parent = known or await self._parent_of_leaver(federation, sign_in)
         if parent is None:
-            return Admission(inputs, Knowledge(), finished=True)
-        ask = self._ask(federation, sign_in, Stance.RETAIN if retain else Stance.LEAVE)
-        return Admission(inputs, Knowledge(), parent=parent, ask=replace(ask, revoked=revoked))
+            return elsewhere
+        ask = replace(self._ask(federation, sign_in, stance), revoked=revoked)
+        return replace(elsewhere, parent=parent, ask=ask, finished=False)
 
     async def _not_to_be_retained(self, federation: Federation) -> frozenset[Pair]:
         """Pairs that do not outlive the object, whatever its deletionPolicy: no rule allows them at this moment.
@@ -329,14 +319,14 @@ class Admitter:
         Nobody is left to count a delay for. Where rules cannot be asked, what the status says was denied counts.
         """
         try:
-            access = self._access(federation)
-        except _Unresolved:
+            access = self._accesses.of(federation)
+        except Unresolved:
             return withdrawn(federation)
         pinned = pinned_target(federation)
         rules = rules_allowing_target(access.rules, federation.spec.target, pinned)
         if pinned is None and federation.spec.target.application is not None:
             rules = access.rules  # they may know it by another id than the spec does, and it is not looked at any more
-        elif pinned is not None and pinned.client_id in self._own_clients():
+        elif pinned is not None and pinned.client_id in self._accesses.own_clients():
             rules = ()
         outcomes = await self._outcomes(federation, access, rules, None)
         denied = frozenset(pair for outcome in outcomes if may_stand(federation, outcome) for pair in outcome.denied)
@@ -356,11 +346,11 @@ class Admitter:
         except NotFound as missing:
             if self._absences.proved(uid, own_identity_was_read=looked):
                 return None
-            raise _Unresolved(
+            raise Unresolved(
                 replace(missing.problem, kind=ProblemKind.WAITING, after=self._timing.gone_interval)
             ) from None
         except AzureProblem as failure:
-            raise _Unresolved(failure.problem) from None
+            raise Unresolved(failure.problem) from None
         self._absences.seen(uid)
         return found.parent
 
@@ -375,7 +365,7 @@ def _to_be_looked_at_again(outcomes: tuple[Outcome, ...]) -> Problem | None:
     return next((p for p in unknown if not p.stalled), unknown[0] if unknown else None)
 
 
-def _target_denied(access: _Access) -> Problem:
+def _target_denied(access: Access) -> Problem:
     message = (
         f"no rule of EntraConnection {access.sign_in.connection} allows namespace {access.namespace.name} this target; "
         "ask for a rule, or name another target"

@@ -8,14 +8,16 @@ from entrafed.api.metadata import FINALIZER
 from entrafed.api.reasons import Reason
 from entrafed.engine.absence import Absences
 from entrafed.engine.admission import Admission, Admitter
+from entrafed.engine.assignment_asks import with_records
+from entrafed.engine.assignment_table import AssignmentTable
 from entrafed.engine.keys import FederationKey, Key
 from entrafed.engine.objects import Objects
 from entrafed.engine.outputs import Outputs
+from entrafed.engine.parents import Parents
 from entrafed.engine.ports import Clock, Kube
 from entrafed.engine.queue import Backoff, Queue, Urgency
 from entrafed.engine.recorded import records_of
 from entrafed.engine.report import Reporter
-from entrafed.engine.settle import Settler
 from entrafed.engine.table import Table
 from entrafed.engine.timing import Timing
 from entrafed.engine.versions import Inputs, is_released, is_requested, is_well
@@ -37,6 +39,7 @@ class Attendant:
         *,
         objects: Objects,
         table: Table,
+        assigned: AssignmentTable,
         queue: Queue[Key],
         kube: Kube,
         clock: Clock,
@@ -44,12 +47,13 @@ class Attendant:
         absences: Absences,
         backoff: Backoff[str],
         admitter: Admitter,
-        settler: Settler,
+        parents: Parents,
         outputs: Outputs,
         reporter: Reporter,
     ) -> None:
         self._objects = objects
         self._table = table
+        self._assigned = assigned
         self._queue = queue
         self._kube = kube
         self._clock = clock
@@ -57,7 +61,7 @@ class Attendant:
         self._absences = absences
         self._backoff = backoff
         self._admitter = admitter
-        self._settler = settler
+        self._parents = parents
         self._outputs = outputs
         self._reporter = reporter
         self._admitted: dict[str, _Admitted] = {}
@@ -145,7 +149,14 @@ class Attendant:
         return min(waits)
 
     def _apply(self, uid: str, admission: Admission, *, look_again: bool) -> None:
-        """Put what an object asks for into the table, and have its parent settled where that changed."""
+        """Put what an object asks for into the tables, and have its parents settled where that changed."""
+        changed = self._assigned.put(uid, admission.assigned)
+        if look_again:
+            self._assigned.forget_findings(uid)
+            for parent in admission.assigned:
+                self._parents.look_again(parent)
+        for parent in [*admission.assigned] if look_again else changed:
+            self._queue.add(parent)
         if admission.ask is None or admission.parent is None:
             left = self._table.drop(uid)
             if left is not None:
@@ -154,7 +165,7 @@ class Attendant:
         before = self._table.parent_of(uid)
         if self._table.put(admission.parent, admission.ask) or look_again:
             if look_again:
-                self._settler.look_again(admission.parent)
+                self._parents.look_again(admission.parent)
                 self._table.forget_finding(uid)
             self._queue.add(admission.parent)
         if before is not None and before != admission.parent:
@@ -167,12 +178,24 @@ class Attendant:
             self._table.ask_of(uid),
             self._table.parent_of(uid),
         )
+        if federation is not None:
+            self._remember_assignments(federation)
         if federation is None or ask is None or parent is None:
             return
         records = records_of(federation)
         if records != ask.records:
             self._table.put(parent, replace(ask, records=records))
             if any(other.is_leaving for other in self._table.asks_of(parent)):
+                self._queue.add(parent)
+
+    def _remember_assignments(self, federation: Federation) -> None:
+        """The same at hosts, scopes and tenants, where nothing is made before it is recorded."""
+        uid = federation.metadata.uid
+        before = self._assigned.asks_by(uid)
+        recorded = with_records(before, federation)
+        self._assigned.put(uid, recorded)
+        for parent, ask in recorded.items():
+            if ask.records != before[parent].records:
                 self._queue.add(parent)
 
     def _forget(self, uid: str) -> None:
@@ -186,8 +209,8 @@ class Attendant:
         self._backoff.succeeded(uid)
         self._table.heard(uid)
         left = self._table.drop(uid)
-        if left is not None:
-            self._queue.add(left)
+        for parent in (*self._assigned.drop(uid), *((left,) if left else ())):
+            self._queue.add(parent)
 
     def keep_what_is_well(self, federation: Federation) -> bool:
         """An object that was well when this process began is kept as it is, and looked at in the background.
@@ -202,8 +225,12 @@ class Attendant:
         parent, ask = kept
         uid = federation.metadata.uid
         self._table.put(parent, ask)
+        assigned = self._admitter.kept_assignments(federation)
+        self._assigned.put(uid, assigned)
+        for place in assigned:
+            self._queue.add_after(place, self._parents.expect(place, self._timing.resync), Urgency.RESYNC)
         self._table.heard(uid)
         self._kept[uid] = self._admitter.inputs_of(federation)
         self._queue.add(FederationKey(uid), Urgency.RESYNC)
-        self._queue.add_after(parent, self._settler.expect(parent, self._timing.resync), Urgency.RESYNC)
+        self._queue.add_after(parent, self._parents.expect(parent, self._timing.resync), Urgency.RESYNC)
         return True

@@ -12,19 +12,28 @@ from entrafed.api.connection import Connection
 from entrafed.api.federation import Federation
 from entrafed.api.metadata import Metadata
 from entrafed.api.reasons import Reason
+from entrafed.domain.assignments import AssignmentAsk
+from entrafed.domain.credentials import Parent
 from entrafed.domain.errors import KubeConflict, KubeGone, KubeProblem, WritesStopped
 from entrafed.domain.events import Event, EventType, RegardingKind
 from entrafed.domain.rules import Namespace
 from entrafed.engine.absence import Absences
+from entrafed.engine.access import Accesses
 from entrafed.engine.admission import Admitter
+from entrafed.engine.assign import AssignmentSettler
+from entrafed.engine.assigned import spoken
+from entrafed.engine.assignment_admission import AssignmentAdmitter
+from entrafed.engine.assignment_table import AssignmentTable
 from entrafed.engine.attend import Attendant
 from entrafed.engine.connections import Connections
 from entrafed.engine.issuers import ClusterIssuers
 from entrafed.engine.keys import ConnectionKey, FederationKey, Key, kind_of
-from entrafed.engine.objects import Objects, Stale
+from entrafed.engine.objects import Objects, Stale, connections_of
 from entrafed.engine.orphans import Orphans
 from entrafed.engine.outputs import Outputs
-from entrafed.engine.ports import Azure, Clock, Kube, Measure
+from entrafed.engine.pace import Pace
+from entrafed.engine.parents import Parents
+from entrafed.engine.ports import Assignments, Azure, Clock, Kube, Measure
 from entrafed.engine.queue import Backoff, Queue, Urgency
 from entrafed.engine.reads import Reads
 from entrafed.engine.report import Reporter, event_of
@@ -50,6 +59,7 @@ class Engine:
         self,
         *,
         azure: Azure,
+        assignments: Assignments,
         kube: Kube,
         clock: Clock,
         measure: Measure,
@@ -70,19 +80,24 @@ class Engine:
         self._teller = Teller(kube)
         self._runs: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._assigned = AssignmentTable()
         absences = Absences(clock, timing)
+        accesses = Accesses(self._objects, allow_endpoints=allow_endpoints)
         self._issuers = ClusterIssuers(kube, clock, timing, changed=self._admit_users_of_the_issuer)
         admitter = Admitter(
             objects=self._objects,
             reads=self._reads,
             issuers=self._issuers,
             table=self._table,
+            accesses=accesses,
+            assignments=AssignmentAdmitter(
+                accesses=accesses, reads=self._reads, table=self._assigned, clock=clock, timing=timing
+            ),
             absences=absences,
             clock=clock,
             timing=timing,
-            allow_endpoints=allow_endpoints,
         )
-        self._settler = Settler(
+        settler = Settler(
             azure=azure,
             reads=self._reads,
             table=self._table,
@@ -105,9 +120,23 @@ class Engine:
             wake=lambda uid: self._queue.add(FederationKey(uid)),
             repaired=lambda uid, output: self._tell_of_repair(uid, output, "changed or removed"),
         )
+        assigner = AssignmentSettler(
+            azure=assignments,
+            table=self._assigned,
+            heard=self._table,
+            absences=absences,
+            clock=clock,
+            timing=timing,
+            pace=Pace(clock=clock, timing=timing, random=chance),
+            noted=lambda uid: self._queue.add(FederationKey(uid)),
+            resync=lambda uid: self._attendant.admit_again(uid),  # noqa: PLW0108 - it is made below
+            repaired=self._tell_of_reassignment,
+        )
+        self._parents = Parents(credentials=settler, assignments=assigner)
         reporter = Reporter(
             objects=self._objects,
             table=self._table,
+            assigned=self._assigned,
             kube=kube,
             clock=clock,
             measure=measure,
@@ -118,6 +147,7 @@ class Engine:
         self._attendant = Attendant(
             objects=self._objects,
             table=self._table,
+            assigned=self._assigned,
             queue=self._queue,
             kube=kube,
             clock=clock,
@@ -125,7 +155,7 @@ class Engine:
             absences=absences,
             backoff=Backoff(timing, chance),
             admitter=admitter,
-            settler=self._settler,
+            parents=self._parents,
             outputs=outputs,
             reporter=reporter,
         )
@@ -162,16 +192,16 @@ class Engine:
             before = self._objects.see(federation)
         except Stale:
             return
-        if before is None:
-            self._queue.add(ConnectionKey(federation.spec.connection_ref.name))
+        for name in connections_of(federation) - (connections_of(before) if before else frozenset()):
+            self._queue.add(ConnectionKey(name))
         if asks_for_work(before, federation) and not (before is None and self._attendant.keep_what_is_well(federation)):
             self._queue.add(FederationKey(uid))
 
     def federation_gone(self, uid: str) -> None:
         federation = self._objects.lose(uid)
         self._queue.add(FederationKey(uid))
-        if federation is not None:
-            self._queue.add(ConnectionKey(federation.spec.connection_ref.name))
+        for name in connections_of(federation) if federation is not None else ():
+            self._queue.add(ConnectionKey(name))
 
     def saw_connection(self, connection: Connection) -> None:
         name = connection.metadata.name
@@ -274,7 +304,7 @@ class Engine:
             case ConnectionKey(name):
                 return await self._connections.look_after(name)
             case _:
-                return await self._settler.settle(key)
+                return await self._parents.settle(key)
 
     def _admit_all(self, uids: Iterable[str], *, is_change: bool) -> None:
         """Have objects admitted anew. What is merely seen for the first time concerns only those that waited for it."""
@@ -294,9 +324,13 @@ class Engine:
             if readiness(self._objects.federations[uid])[0] == ConditionStatus.TRUE:
                 continue
             self._attendant.admit_again(uid)
-            if (parent := self._table.parent_of(uid)) is not None:
-                self._settler.look_again(parent)
+            target = self._table.parent_of(uid)
+            for parent in (*self._assigned.asks_by(uid), *((target,) if target else ())):
+                self._parents.look_again(parent)
                 self._queue.add(parent)
+
+    def _tell_of_reassignment(self, ask: AssignmentAsk, parent: Parent, key: str) -> None:
+        self._tell_of_repair(ask.uid, spoken(parent, key), "taken back")
 
     def _tell_of_repair(self, uid: str, what: str, was: str) -> None:
         self._measure.drift_repaired(1)

@@ -22,30 +22,51 @@ class Objects:
         before = self.federations.get(metadata.uid)
         if before is not None and not _is_newer(federation, before):
             raise Stale
-        self.federations[metadata.uid] = federation
-        self._users.setdefault(federation.spec.connection_ref.name, set()).add(metadata.uid)
+        self._take(federation, before)
         return before
 
     def answered(self, federation: Federation) -> None:
         """Take the answer of an own write, unless the object is gone or newer by now."""
         before = self.federations.get(federation.metadata.uid)
         if before is not None and _is_newer(federation, before):
-            self.federations[federation.metadata.uid] = federation
+            self._take(federation, before)
 
     def lose(self, uid: str) -> Federation | None:
         """Forget a federation that is gone."""
         federation = self.federations.pop(uid, None)
-        if federation is not None:
-            self.users_of(federation.spec.connection_ref.name).discard(uid)
+        for name in connections_of(federation) if federation is not None else ():
+            self.users_of(name).discard(uid)
         return federation
+
+    def _take(self, federation: Federation, before: Federation | None) -> None:
+        uid = federation.metadata.uid
+        self.federations[uid] = federation
+        for name in connections_of(before) if before is not None else ():
+            self.users_of(name).discard(uid)
+        for name in connections_of(federation):
+            self._users.setdefault(name, set()).add(uid)
 
     def users_of(self, connection: str) -> set[str]:
         """Uids of the federations that name a connection."""
         return self._users.get(connection, set())
 
+    def partners_of(self, federation: Federation) -> frozenset[tuple[str, str, int]]:
+        """Name, uid and generation of the connections of other tenants that an object needs."""
+        names = connections_of(federation) - {federation.spec.connection_ref.name}
+        known = ((name, self.connections[name].metadata) for name in names if name in self.connections)
+        return frozenset((name, metadata.uid, metadata.generation) for name, metadata in known)
+
     def in_namespace(self, namespace: str) -> Iterator[str]:
         """Uids of the federations of a namespace."""
         return (uid for uid, one in self.federations.items() if one.metadata.namespace == namespace)
+
+
+def connections_of(federation: Federation) -> frozenset[str]:
+    """Names of the connections that an object needs: its own, those of other tenants, and those through which
+    something stands there still."""
+    partners = (tenant.connection_ref.name for tenant in federation.spec.tenants if tenant.connection_ref)
+    recorded = (tenant.connection for tenant in federation.status.tenants if tenant.connection)
+    return frozenset({federation.spec.connection_ref.name, *partners, *recorded})
 
 
 class Stale(Exception):

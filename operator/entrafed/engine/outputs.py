@@ -15,11 +15,10 @@ from entrafed.api.reasons import Reason
 from entrafed.api.states import ItemState, OutputKind
 from entrafed.api.status import MAX_ITEMS
 from entrafed.domain.errors import KubeConflict, KubeForbidden, KubeProblem, Problem, ProblemKind
-from entrafed.domain.findings import OutputFinding
+from entrafed.domain.findings import IN_PROGRESS, OutputFinding
 from entrafed.domain.output_plan import Move, Write, plan_output
 from entrafed.domain.output_rows import output_row, sorted_rows
 from entrafed.domain.outputs import Intent, ObservedOutput, Output, Wish, field_manager
-from entrafed.domain.summary import IN_PROGRESS
 from entrafed.domain.wishes import Moment, recorded_outputs, wishes_of
 from entrafed.engine.admission import Admission
 from entrafed.engine.objects import Objects

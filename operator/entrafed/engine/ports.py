@@ -7,12 +7,14 @@ from entrafed.api.connection import Connection, ConnectionStatus
 from entrafed.api.federation import Federation, Target
 from entrafed.api.metadata import Metadata
 from entrafed.api.status import FederationStatus
+from entrafed.domain.assignments import Assignment, ObservedAssignment, ObservedParent, Running
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import NewCredential, ObservedCredential, Parent
 from entrafed.domain.events import Event, RegardingKind
 from entrafed.domain.output_plan import Remove, Write
 from entrafed.domain.outputs import ObservedOutput, Output
-from entrafed.domain.targets import ManagedIdentity, OwnIdentity, ResolvedTarget
+from entrafed.domain.roles import RoleDefinition
+from entrafed.domain.targets import ManagedIdentity, OwnIdentity, ResolvedTarget, ServicePrincipal
 
 
 class Azure(Protocol):
@@ -46,8 +48,41 @@ class Azure(Protocol):
         """Delete a credential by name; `NotFound` when there was none (ARM's 204, Graph's 404)."""
         ...
 
+    async def service_principal(self, sign_in: SignIn, client_id: str) -> ServicePrincipal:
+        """What an application is in the connection's tenant; `NotFound` when it is nothing there."""
+        ...
+
+    async def role_definitions(self, sign_in: SignIn, scope: str, name: str) -> tuple[RoleDefinition, ...]:
+        """The roles of this name that can be given at a scope; `NotFound` when the scope is gone."""
+        ...
+
     async def own_identity(self, sign_in: SignIn) -> OwnIdentity:
         """Sign in and read the operator's own service principal: proof that this tenant answers us truthfully."""
+        ...
+
+
+class Assignments(Protocol):
+    """Hosts, scopes and tenants, and what is assigned there; as `Azure` otherwise."""
+
+    async def assignments(self, sign_in: SignIn, parent: Parent, keys: frozenset[str]) -> ObservedParent:
+        """What is assigned at a host, a scope or in a tenant, of much only what these keys are about; `NotFound` when
+        the parent is gone."""
+        ...
+
+    async def assign(
+        self, sign_in: SignIn, parent: Parent, assignments: tuple[Assignment, ...], description: str
+    ) -> Running | None:
+        """Make assignments by one request, of which one may fail all; None when that is done. `AlreadyThere` when one
+        stands under another name."""
+        ...
+
+    async def unassign(self, sign_in: SignIn, parent: Parent, gone: tuple[ObservedAssignment, ...]) -> Running | None:
+        """Take assignments back by one request; None when that is done, `NotFound` when there was nothing."""
+        ...
+
+    async def follow(self, sign_in: SignIn, parent: Parent, running: Running) -> Running | None:
+        """How a change goes that was accepted; None when it is done. Raises what it failed with as if that had been the
+        answer to it."""
         ...
 
 

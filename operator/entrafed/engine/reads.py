@@ -8,7 +8,8 @@ from typing import Any
 from entrafed.api.federation import Target
 from entrafed.domain.connections import SignIn
 from entrafed.domain.errors import AzureProblem
-from entrafed.domain.targets import ManagedIdentity, OwnIdentity, ResolvedTarget
+from entrafed.domain.roles import RoleDefinition
+from entrafed.domain.targets import ManagedIdentity, OwnIdentity, ResolvedTarget, ServicePrincipal
 from entrafed.engine.ports import Azure, Clock
 
 
@@ -49,6 +50,22 @@ class Reads:
     async def own_identity(self, sign_in: SignIn, not_before: float) -> OwnIdentity:
         """Who the operator is in the tenant."""
         found: OwnIdentity = await self._read(("own", sign_in), not_before, lambda: self._azure.own_identity(sign_in))
+        return found
+
+    async def service_principal(self, sign_in: SignIn, client_id: str, not_before: float) -> ServicePrincipal:
+        """What an application is in the connection's tenant; `NotFound` when it is nothing there."""
+        found: ServicePrincipal = await self._read(
+            ("principal", sign_in, client_id), not_before, lambda: self._azure.service_principal(sign_in, client_id)
+        )
+        return found
+
+    async def role_definitions(
+        self, sign_in: SignIn, scope: str, name: str, not_before: float
+    ) -> tuple[RoleDefinition, ...]:
+        """The roles of a name that can be given at a scope."""
+        found: tuple[RoleDefinition, ...] = await self._read(
+            ("role", sign_in, scope, name), not_before, lambda: self._azure.role_definitions(sign_in, scope, name)
+        )
         return found
 
     def forget_older(self, than: float) -> None:

@@ -1,7 +1,7 @@
 """The verb *report*: write what is known of an object to its status, when that differs from what stands there."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -11,12 +11,14 @@ from entrafed.api.federation import Federation
 from entrafed.api.metadata import FINALIZER, Metadata
 from entrafed.api.reasons import Reason
 from entrafed.api.status import FederationStatus
+from entrafed.domain.credentials import Parent
 from entrafed.domain.events import Event, EventType, RegardingKind
-from entrafed.domain.findings import OutputFinding
+from entrafed.domain.findings import AssignmentFinding, Finding, OutputFinding
 from entrafed.domain.issuers import news_of_issuers
 from entrafed.domain.summary import summarise
 from entrafed.domain.times import to_seconds
 from entrafed.engine.admission import Admission
+from entrafed.engine.assignment_table import AssignmentTable
 from entrafed.engine.objects import Objects
 from entrafed.engine.ports import Clock, Kube, Measure
 from entrafed.engine.table import Table
@@ -36,6 +38,7 @@ class Reporter:
         *,
         objects: Objects,
         table: Table,
+        assigned: AssignmentTable,
         kube: Kube,
         clock: Clock,
         measure: Measure,
@@ -45,6 +48,7 @@ class Reporter:
     ) -> None:
         self._objects = objects
         self._table = table
+        self._assigned = assigned
         self._kube = kube
         self._clock = clock
         self._measure = measure
@@ -60,17 +64,19 @@ class Reporter:
         """Write the status, or let the object go. The answer is when to report again, in seconds; None: when asked."""
         uid = federation.metadata.uid
         finding = self._table.finding_of(uid) if admission.resolved else None
-        is_clean = admission.finished or (finding is not None and finding.clean)
-        if federation.metadata.deletion_timestamp and is_clean and not outputs:
+        assigned = self._assigned.findings_of(uid) if admission.resolved else {}
+        is_clean = not outputs and self._may_go(uid, admission, finding, assigned)
+        if federation.metadata.deletion_timestamp and is_clean:
             await self._let_go(federation)
             return None
-        knowledge = replace(admission.knowledge, finding=finding, outputs=outputs)
+        knowledge = replace(admission.knowledge, finding=finding, assigned=assigned, outputs=outputs)
         status = summarise(federation, knowledge, self._clock.now())
         if status == federation.status:
             self._moving_since.pop(uid, None)
             return None
         ask = self._table.ask_of(uid)
         is_awaited = admission.resolved and finding is None and ask is not None and ask.needs_look
+        is_awaited |= admission.resolved and self._is_awaited_elsewhere(uid, assigned)
         moves = is_awaited or _condition(status, ConditionType.RECONCILING) is not None
         if (wait := self._hold_back(uid, moves=moves)) > 0:
             return wait
@@ -82,6 +88,24 @@ class Reporter:
             kind = EventType.WARNING if news.reason is Reason.ISSUER_UNREACHABLE else EventType.NORMAL
             self._tell(event_of(federation.metadata, kind, news.reason, "Reconcile", news.message))
         return None
+
+    def _may_go(
+        self,
+        uid: str,
+        admission: Admission,
+        finding: Finding | None,
+        assigned: Mapping[Parent, AssignmentFinding],
+    ) -> bool:
+        """Whether nothing of a deleted object stands any more, wherever it asked."""
+        if not (admission.finished or (finding is not None and finding.clean)):
+            return False
+        asks = self._assigned.asks_by(uid)
+        return all(parent in assigned and assigned[parent].clean for parent in asks)
+
+    def _is_awaited_elsewhere(self, uid: str, assigned: Mapping[Parent, AssignmentFinding]) -> bool:
+        """Whether a host, a scope or a tenant has not been looked at yet."""
+        asks = self._assigned.asks_by(uid)
+        return any(ask.needs_look and parent not in assigned for parent, ask in asks.items())
 
     def forget(self, uid: str) -> None:
         """An object is gone."""

@@ -20,6 +20,8 @@ class Inputs:
     request: str | None
     connection: tuple[str, int] | None
     labels: frozenset[tuple[str, str]] | None
+    partners: frozenset[tuple[str, str, int]] = frozenset()
+    """Name, uid and generation of the connections of other tenants."""
     retiring: frozenset[tuple[str, float]] = frozenset()
     """Names of credentials that the status says retire, and since when."""
 
@@ -28,6 +30,7 @@ class Inputs:
         known = replace(
             self,
             connection=self.connection if earlier.connection else None,
+            partners=frozenset(one for one in self.partners if one[0] in {name for name, _, _ in earlier.partners}),
             labels=None if earlier.labels is None else self.labels,
         )
         return known != earlier

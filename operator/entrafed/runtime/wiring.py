@@ -17,7 +17,9 @@ from entrafed.runtime.settings import Settings
 @asynccontextmanager
 async def connect(settings: Settings, world: World) -> AsyncIterator[Engine]:
     """The engine over Microsoft's services; leaving the context closes their connections."""
+    clusters = tuple(cluster_mark(uid) for uid in (world.cluster_id, *settings.former_cluster_ids))
     cloud = MicrosoftCloud(
+        clusters=clusters,
         token_file=settings.entra_token_file,
         clock=world.clock,
         may_write=world.gate.pass_through,
@@ -31,6 +33,7 @@ async def connect(settings: Settings, world: World) -> AsyncIterator[Engine]:
     async with cloud:
         yield Engine(
             azure=cloud,
+            assignments=cloud,
             kube=world.kube,
             clock=world.clock,
             measure=world.metrics,
@@ -40,6 +43,6 @@ async def connect(settings: Settings, world: World) -> AsyncIterator[Engine]:
                 revocation_delay=settings.revocation_delay_seconds,
                 issuer_grace=settings.issuer_grace_seconds,
             ).scaled(settings.time_scale),
-            clusters=tuple(cluster_mark(uid) for uid in (world.cluster_id, *settings.former_cluster_ids)),
+            clusters=clusters,
             allow_endpoints=settings.allow_endpoints,
         )

@@ -83,7 +83,17 @@ def test_every_rule_tells_the_user_what_is_possible() -> None:
     [
         (
             "managedidentityfederations",
-            {"connectionRef", "target", "federatedCredentials", "output", "deletionPolicy", "driftPolicy", "suspend"},
+            {
+                *(
+                    "connectionRef",
+                    "target",
+                    "federatedCredentials",
+                    "identityAssignments",
+                    "roleAssignments",
+                    "tenants",
+                ),
+                *("output", "deletionPolicy", "driftPolicy", "suspend"),
+            },
         ),
         ("entraconnections", {"tenantId", "cloud", "credential", "clusterIssuers", "endpoints", "rules"}),
     ],

@@ -45,7 +45,7 @@ def test_the_wish_to_reconcile_now_is_read_from_its_annotation() -> None:
 
 def test_what_a_newer_operator_wrote_is_passed_over() -> None:
     condition = {
-        "type": "RolesAssigned",
+        "type": "SecretsRotated",
         "status": "True",
         "reason": "Assigned",
         "message": "",
@@ -55,7 +55,7 @@ def test_what_a_newer_operator_wrote_is_passed_over() -> None:
     made = {"credentialName": "web", "issuer": "https://i", "subject": "s", "audience": "a", "origin": "Adopted"}
     item = {"name": "any", "state": "New", "reason": "New", "message": "", "new": 1, "credentials": [made]}
     status = {"conditions": [condition, {**condition, "type": "Ready"}], "federatedCredentials": [item], "new": {}}
-    manifest = federation(roleAssignments=[{"name": "blobs"}])
+    manifest = federation(rotations=[{"name": "blobs"}])
     read = parse_federation(stored(manifest, status))
     assert [c.type.value for c in read.status.conditions] == ["Ready"]
     (row,) = read.status.federated_credentials

@@ -14,7 +14,7 @@ from entrafed.azure.bodies import (
 )
 from entrafed.azure.calls import Unreadable
 from entrafed.domain.credentials import NewCredential, ObservedCredential, Pair, Trust
-from entrafed.domain.targets import OwnIdentity
+from entrafed.domain.targets import ServicePrincipal
 
 CREDENTIAL = NewCredential("mif-a", Trust(Pair("https://issuer.example/", "Job-1"), "api://x"), "For people.")
 
@@ -22,7 +22,7 @@ CREDENTIAL = NewCredential("mif-a", Trust(Pair("https://issuer.example/", "Job-1
 def test_ids_are_lower_case_whatever_graph_sends() -> None:
     body = b'{"id": "ABC", "appId": "DEF"}'
     assert read_application(body) == Application(object_id="abc", client_id="def")
-    assert read_service_principal(body) == OwnIdentity(client_id="def", object_id="abc")
+    assert read_service_principal(body) == ServicePrincipal(client_id="def", object_id="abc")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b"7", b'{"id": "x"}', b'{"id": 7, "appId": "x"}'])

@@ -12,7 +12,10 @@ from entrafed.domain.findings import Outcome
 from entrafed.domain.rules import Namespace
 from entrafed.domain.targets import ManagedIdentity, ResolvedTarget
 from entrafed.engine.absence import Absences
+from entrafed.engine.access import Accesses
 from entrafed.engine.admission import Admission, Admitter
+from entrafed.engine.assignment_admission import AssignmentAdmitter
+from entrafed.engine.assignment_table import AssignmentTable
 from entrafed.engine.issuers import ClusterIssuers
 from entrafed.engine.objects import Objects
 from entrafed.engine.reads import Reads
@@ -89,6 +92,7 @@ class Admitting:
     clock: HandClock = field(default_factory=lambda: HandClock(CREATED_AT + 3600))
     objects: Objects = field(default_factory=Objects)
     table: Table = field(default_factory=Table)
+    assigned: AssignmentTable = field(default_factory=AssignmentTable)
 
     def __post_init__(self) -> None:
         self.azure.targets[federation().spec.target] = APP
@@ -97,15 +101,19 @@ class Admitting:
         self.connect(EVERYTHING)
         self.table.listed(frozenset())
         self.absences = Absences(self.clock, TIMING)
+        accesses, reads = Accesses(self.objects, allow_endpoints=False), Reads(self.azure, self.clock)
         self.admitter = Admitter(
             objects=self.objects,
-            reads=Reads(self.azure, self.clock),
+            reads=reads,
             issuers=ClusterIssuers(self.kube, self.clock, TIMING, changed=lambda: None),
             table=self.table,
+            accesses=accesses,
+            assignments=AssignmentAdmitter(
+                accesses=accesses, reads=reads, table=self.assigned, clock=self.clock, timing=TIMING
+            ),
             absences=self.absences,
             clock=self.clock,
             timing=TIMING,
-            allow_endpoints=False,
         )
 
     def connect(self, *rules: Mapping[str, Any], name: str = "default", **spec: Any) -> None:
@@ -115,6 +123,7 @@ class Admitting:
         """Admit an object, reading Azure anew, and let what it asks for stand."""
         admission = await self.admitter.admit(one, self.clock.monotonic())
         self.clock.seconds += 1
+        self.assigned.put(one.metadata.uid, admission.assigned)
         if admission.ask is None or admission.parent is None:
             self.table.drop(one.metadata.uid)
         else:

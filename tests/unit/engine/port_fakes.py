@@ -14,7 +14,8 @@ from entrafed.api.reasons import Reason
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import NewCredential, ObservedCredential, Parent
 from entrafed.domain.errors import AzureProblem, KubeProblem, NotFound, Problem, ProblemKind
-from entrafed.domain.targets import ManagedIdentity, OwnIdentity, ResolvedTarget
+from entrafed.domain.roles import RoleDefinition
+from entrafed.domain.targets import ManagedIdentity, OwnIdentity, ResolvedTarget, ServicePrincipal
 from unit.domain.federations import CLUSTER_ISSUER, OPERATOR, TENANT
 
 T = TypeVar("T")
@@ -52,6 +53,8 @@ class AnsweringAzure:
     held: dict[Parent, dict[str, ObservedCredential]] = field(default_factory=dict)
     targets: dict[Target, ResolvedTarget | AzureProblem] = field(default_factory=dict)
     identities: dict[str, ManagedIdentity | AzureProblem] = field(default_factory=dict)
+    principals: dict[str, ServicePrincipal | AzureProblem] = field(default_factory=dict)
+    roles: dict[str, tuple[RoleDefinition, ...] | AzureProblem] = field(default_factory=dict)
     own: OwnIdentity | AzureProblem = field(default_factory=lambda: OwnIdentity(OPERATOR, "own"))
     refuses: Callable[[str, str], AzureProblem | None] = lambda _verb, _name: None
     lists: list[tuple[ObservedCredential, ...] | AzureProblem] = field(default_factory=list)
@@ -66,6 +69,12 @@ class AnsweringAzure:
 
     async def own_identity(self, sign_in: SignIn) -> OwnIdentity:
         return await self._answer("own", sign_in.connection, self.own)
+
+    async def service_principal(self, sign_in: SignIn, client_id: str) -> ServicePrincipal:
+        return await self._answer("principal", client_id, self.principals.get(client_id))
+
+    async def role_definitions(self, sign_in: SignIn, scope: str, name: str) -> tuple[RoleDefinition, ...]:
+        return await self._answer("role", name, self.roles.get(name, ()))
 
     async def credentials(self, sign_in: SignIn, parent: Parent) -> tuple[ObservedCredential, ...]:
         shown = self.lists.pop(0) if self.lists else tuple(self.held.get(parent, {}).values())

@@ -1,1 +1,0 @@
-"""Measurements that take too long for a test, each with the command that repeats it."""

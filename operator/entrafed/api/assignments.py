@@ -1,0 +1,91 @@
+"""What a federation asks for besides credentials: identities at hosts, roles at scopes, an app in other tenants.
+
+The docstrings are what `kubectl explain` shows.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from entrafed.api.choices import ConnectionRef, DeletionPolicy
+from entrafed.api.formats import GUID, NO_BLANKS_AROUND, DnsLabel, Guid
+from entrafed.api.schema import SET, camel_case, like
+from entrafed.api.sources import ManagedIdentityRef
+
+MAX_ASSIGNMENTS = 16
+"""Items of each kind in one object."""
+MAX_HOSTS = 20
+"""Resources of one item."""
+
+_NAME = r"[^/?#%\\\s]{0,259}[^/?#%\\\s.]"
+_GROUP = rf"/subscriptions/{GUID}/resourceGroups/{_NAME}"
+_HOST_TYPES = (
+    rf"Microsoft\.Compute/(virtualMachines|virtualMachineScaleSets)/{_NAME}"
+    rf"|Microsoft\.Web/sites/{_NAME}(/slots/{_NAME})?"
+    rf"|Microsoft\.App/(containerApps|jobs)/{_NAME}"
+    rf"|Microsoft\.Automation/automationAccounts/{_NAME}"
+)
+
+HostId = Annotated[
+    str,
+    Field(max_length=512),
+    like(
+        rf"(?i){_GROUP}/providers/({_HOST_TYPES})",
+        "must be the resource id of a virtual machine, a scale set, an App Service or Function app or a slot of one, a"
+        " container app or job, or an Automation account: of these the identities can be changed without replacing the"
+        " resource",
+    ),
+]
+
+ScopeId = Annotated[
+    str,
+    Field(max_length=512),
+    like(
+        rf"(?i)/subscriptions/{GUID}(/resourceGroups/{_NAME}(/providers/{_NAME}(/{_NAME}/{_NAME})+)?)?"
+        rf"|/providers/Microsoft\.Management/managementGroups/{_NAME}",
+        "must be a subscription, a resource group, a resource or a management group, like"
+        " `/subscriptions/<id>/resourceGroups/<name>`",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
+class IdentityAssignment:
+    """One managed identity that Azure resources are given: what runs there can sign in as it."""
+
+    name: DnsLabel
+    """A name of your choice, unique in this object, by which status speaks of the item."""
+    managed_identity: ManagedIdentityRef | None = None
+    """The user-assigned managed identity. Omitted, it is the target itself, when that is a managed identity."""
+    resources: Annotated[tuple[HostId, ...], SET, Field(min_length=1, max_length=MAX_HOSTS)]
+    """Resource ids of what is given the identity: virtual machines, scale sets, App Service and Function apps and their
+    slots, container apps and jobs, Automation accounts. Other identities of theirs are never changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
+class RoleAssignment:
+    """One Azure role that the target's service principal is given at a scope."""
+
+    name: DnsLabel
+    """A name of your choice, unique in this object, by which status speaks of the item."""
+    role: Annotated[str, Field(max_length=512), NO_BLANKS_AROUND]
+    """The role: its name, like `Storage Blob Data Reader`, or the GUID of its definition."""
+    scope: ScopeId
+    """Where the role holds: the resource id of a subscription, a resource group, a resource or a management group."""
+    condition: Annotated[str, Field(max_length=4096), NO_BLANKS_AROUND] | None = None
+    """A condition on the role (attribute-based access control, version 2.0), as Azure writes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
+class Tenant:
+    """Another tenant in which the target application gets a service principal: it can sign in there then."""
+
+    tenant_id: Guid
+    """Id of the other tenant (directory)."""
+    connection_ref: ConnectionRef | None = None
+    """The EntraConnection of that tenant, whose rules must allow it too. Omitted, status shows the address at which an
+    administrator of that tenant consents."""
+    deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
+    """What happens to a service principal that was made for this item when the item or the object is removed. `Retain`
+    leaves it there: with it would go every permission that the other tenant has granted to it."""

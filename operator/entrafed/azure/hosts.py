@@ -1,0 +1,166 @@
+"""Azure Resource Manager: resources that identities can be assigned to, through azure-mgmt-core's pipeline.
+
+No SDK of a resource provider: each has its own models of the whole resource, and here only its identity is changed.
+https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from azure.core.rest import AsyncHttpResponse, HttpRequest
+from azure.mgmt.core import AsyncARMPipelineClient
+
+from entrafed.azure.answers import Answer, clean
+from entrafed.azure.budgets import Budget, Budgets, Spend
+from entrafed.azure.calls import Call, Operation, Refused, Reply, Service, Unreadable
+from entrafed.azure.credential import Signed
+from entrafed.azure.pipeline import policies
+from entrafed.azure.transport import AzureTransport
+from entrafed.domain.assignments import Running
+from entrafed.domain.connections import SignIn
+from entrafed.domain.hosts import Host, HostIdentity, HostPath, Provisioning, identity_block
+
+POLL = 10.0  # seconds between looks at a change that runs, where Azure does not say
+CHANGING = frozenset({"creating", "updating", "deleting", "migrating", "accepted", "inprogress"})
+"""Of `provisioningState`: something is under way. Providers have more words than these, all for rest or failure."""
+_OVER = {"succeeded": None, "failed": "it failed", "canceled": "it was cancelled"}
+
+
+class Hosts:
+    """Hosts as one connection sees them; one method is one request."""
+
+    def __init__(self, sign_in: SignIn, *, transport: AzureTransport, signed: Signed, budgets: Budgets) -> None:
+        self._sign_in = sign_in
+        self._signed = signed
+        self._budgets = budgets
+        self._client: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse] = AsyncARMPipelineClient(
+            sign_in.arm, transport=transport, policies=policies(signed.credential, sign_in)
+        )
+
+    async def look(self, path: HostPath) -> Host:
+        """Read a host; `NotFound` when it is gone."""
+        call = Call(Service.ARM, Operation.READ_HOST, f"read host {path.key}")
+
+        async def send() -> Reply[Host]:
+            answer = await self._send("GET", path)
+            return Reply(answer.status_code, _host(path, _json(answer)))
+
+        return await self._signed.ask(call, self._budget(path, Spend.GET), send)
+
+    async def change(self, host: Host, *, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()) -> Running | None:
+        """Add identities to a host that was read a moment ago, or remove some; what is else in the host stays.
+
+        The answer is None when that is done, else what tells of it.
+        """
+        path = host.path
+        words = f"{'assign' if add else 'take back'} {', '.join(sorted(_name(key) for key in (add or remove)))}"
+        call = Call(Service.ARM, Operation.CHANGE_HOST, f"{words} at host {path.key}")
+        body = {"identity": identity_block(host, add=add, remove=remove)}
+
+        async def send() -> Reply[Running | None]:
+            answer = await self._send("PATCH", path, body, {"If-Match": host.etag} if host.etag else {})
+            return Reply(answer.status_code, _running(answer))
+
+        return await self._signed.ask(call, self._budget(path, Spend.WRITE), send)
+
+    async def follow(self, path: HostPath, running: Running) -> Running | None:
+        """Look how a change goes; None when it is done. Raises what it failed with, as if that had been the answer."""
+        call = Call(Service.ARM, Operation.FOLLOW_CHANGE, f"change the identities of host {path.key}")
+
+        async def send() -> Reply[Running | None]:
+            answer = await self._client.send_request(HttpRequest("GET", running.url))
+            return Reply(answer.status_code, _progress(answer, running))
+
+        return await self._signed.ask(call, self._budget(path, Spend.GET), send)
+
+    async def _send(
+        self,
+        method: Literal["GET", "PATCH"],
+        path: HostPath,
+        body: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncHttpResponse:
+        url = f"{self._sign_in.arm}{path.key}"
+        parameters = {"api-version": path.type.api_version}
+        request = HttpRequest(method, url, params=parameters, headers=dict(headers or {}), json=body)
+        return await self._client.send_request(request)
+
+    def _budget(self, path: HostPath, spend: Spend) -> Budget:
+        return self._budgets.resources(self._sign_in, path.subscription, path.key, spend)
+
+
+def _name(key: str) -> str:
+    return key.rpartition("/")[2]
+
+
+def _json(answer: AsyncHttpResponse) -> dict[str, Any]:
+    try:
+        parsed = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        raise Unreadable("it is not JSON") from None
+    if not isinstance(parsed, dict):
+        raise Unreadable("it is no object")
+    return parsed
+
+
+def _host(path: HostPath, body: dict[str, Any]) -> Host:
+    identity, properties = _part(body, "identity"), _part(body, "properties")
+    kinds = {kind.strip().lower() for kind in str(identity.get("type") or "").split(",")}
+    etag, state = body.get("etag"), str(properties.get("provisioningState") or "")
+    identities = _part(identity, "userAssignedIdentities")
+    return Host(
+        path=path,
+        has_system_identity="systemassigned" in kinds,
+        identities=tuple(_identity(spelled, identities[spelled]) for spelled in identities),
+        provisioning=Provisioning.CHANGING if state.lower() in CHANGING else Provisioning.AT_REST,
+        instance=str(properties.get("vmId") or "").lower(),
+        etag=etag if isinstance(etag, str) else None,
+    )
+
+
+def _part(body: dict[str, Any], name: str) -> dict[str, Any]:
+    part = body.get(name)
+    if part is not None and not isinstance(part, dict):
+        raise Unreadable(f"{name} is no object")
+    return part or {}
+
+
+def _identity(spelled: str, entry: object) -> HostIdentity:
+    ids = entry if isinstance(entry, dict) else {}
+    principal, client = ids.get("principalId"), ids.get("clientId")
+    return HostIdentity(
+        spelled=spelled,
+        principal_id=str(principal).lower() if principal and client else None,
+        client_id=str(client).lower() if client else None,
+    )
+
+
+def _running(answer: AsyncHttpResponse) -> Running | None:
+    """What tells of a change that was accepted: Compute answers 200 and an operation, others 202 and a location."""
+    url = answer.headers.get("Azure-AsyncOperation") or (
+        answer.headers.get("Location") if answer.status_code in (201, 202) else None
+    )
+    return Running(url, _after(answer)) if url else None
+
+
+def _after(answer: AsyncHttpResponse) -> float:
+    try:
+        return max(0.0, float(answer.headers.get("Retry-After") or POLL))
+    except ValueError:
+        return POLL
+
+
+def _progress(answer: AsyncHttpResponse, running: Running) -> Running | None:
+    """An operation's resource tells by `status`; a location by the answer's own."""
+    if answer.status_code == 202:
+        return Running(answer.headers.get("Location") or running.url, _after(answer))
+    told = _json(answer).get("status") if answer.content else None
+    if not isinstance(told, str) or told.lower() not in _OVER:
+        return Running(running.url, _after(answer)) if isinstance(told, str) else None
+    failure = _OVER[told.lower()]
+    if failure is None:
+        return None
+    error = _part(_json(answer), "error")
+    text, code = str(error.get("message") or failure), error.get("code")
+    raise Refused(Answer(status=400, code=clean(str(code))[:80] if code else told, text=clean(text)))

@@ -1,0 +1,386 @@
+"""The verb *settle* for hosts, scopes and tenants: make and take back what all who ask there want, once.
+
+Nothing is made before a status records it: what is to be made is a finding first. A change that Azure takes its time
+for holds nothing up: how it went is asked for later.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from entrafed.api.reasons import Reason
+from entrafed.domain.asks import Stance
+from entrafed.domain.assignments import (
+    MOST,
+    Assign,
+    AssignmentAsk,
+    AssignmentPlan,
+    AssignmentStep,
+    Change,
+    Running,
+    Unassign,
+    plan_assignments,
+)
+from entrafed.domain.connections import SignIn
+from entrafed.domain.credentials import Parent, ParentKind
+from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, Problem, ProblemKind
+from entrafed.domain.findings import IN_PROGRESS, AssignmentFinding
+from entrafed.engine.absence import Absences
+from entrafed.engine.assigned import AssignmentRun, blocked_by_the_dead, finding_of, keys_of, of_one_connection
+from entrafed.engine.assignment_table import AssignmentTable
+from entrafed.engine.overlay import NEVER, Overlay
+from entrafed.engine.pace import Pace
+from entrafed.engine.ports import Assignments, Clock
+from entrafed.engine.table import Table
+from entrafed.engine.timing import Timing
+
+MOST_STEPS = 400  # of one run; a bound for what nobody thought of
+CHANGES = {ParentKind.HOST: Change.ANEW, ParentKind.SCOPE: Change.IN_PLACE, ParentKind.TENANT_APP: Change.ANEW}
+BUSY = Problem(
+    ProblemKind.WAITING,
+    Reason.HOST_BUSY,
+    "another operation on the host is under way; it is tried again when that has ended",
+    after=15.0,
+)
+NO_WAY_IN = Problem(
+    ProblemKind.WAITING,
+    Reason.CONNECTION_NOT_FOUND,
+    "the EntraConnection through which it was made is not there; it is waited for",
+)
+_HALTING = frozenset({Reason.THROTTLED, Reason.AZURE_UNAVAILABLE, Reason.SIGN_IN_FAILED, Reason.HOST_BUSY})
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A change that Azure has accepted and not finished."""
+
+    running: Running
+    sign_in: SignIn
+    step: AssignmentStep
+    due: float
+
+
+@dataclass(slots=True)
+class _Lane:
+    """What is known of one parent between two runs; times are monotonic seconds."""
+
+    overlay: Overlay
+    resync_at: float
+    pending: _Pending | None = None
+    alone: set[str] = field(default_factory=set)
+    """Keys that failed together: each is made by itself from now on."""
+    refused: dict[str, tuple[Problem, float]] = field(default_factory=dict)
+    """Keys that nothing but a person's act will let through, and from when on they are tried again all the same."""
+    empty_looks: dict[str, tuple[int, float]] = field(default_factory=dict)
+
+
+class AssignmentSettler:
+    """Settles one host, scope or tenant after the other; many at once, but never one twice at a time.
+
+    `heard` knows whether all objects have been heard. `noted` is told of an object that has a new finding, `resync` of
+    one that is to be admitted again, `repaired` of an assignment that was set right for an ask.
+    """
+
+    def __init__(
+        self,
+        *,
+        azure: Assignments,
+        table: AssignmentTable,
+        heard: Table,
+        absences: Absences,
+        clock: Clock,
+        timing: Timing,
+        pace: Pace,
+        noted: Callable[[str], None],
+        resync: Callable[[str], None],
+        repaired: Callable[[AssignmentAsk, Parent, str], None],
+    ) -> None:
+        self._azure = azure
+        self._table = table
+        self._heard = heard
+        self._absences = absences
+        self._clock = clock
+        self._timing = timing
+        self._pace = pace
+        self._noted = noted
+        self._resync = resync
+        self._repaired = repaired
+        self._lanes: dict[Parent, _Lane] = {}
+        self._started_at = clock.monotonic()
+
+    def expect(self, parent: Parent, within: float) -> float:
+        """A parent of an object that was healthy at the start: the answer is when to look, in seconds."""
+        lane = self._lane(parent)
+        lane.resync_at = min(lane.resync_at, self._pace.some_time(within))
+        return lane.resync_at - self._clock.monotonic()
+
+    def look_again(self, parent: Parent) -> None:
+        """Somebody wants to know how things stand now."""
+        lane = self._lane(parent)
+        lane.overlay.look_from = self._clock.monotonic()
+        lane.refused.clear()
+
+    async def settle(self, parent: Parent) -> float | None:
+        """Bring a parent to what is asked. The answer is when to settle it again, in seconds; None: when asked."""
+        asks = self._table.asks_of(parent)
+        if not asks:
+            self._lanes.pop(parent, None)
+            self._pace.succeeded(parent)
+            return None
+        lane = self._lane(parent)
+        self._start_resync(parent, lane)
+        for ask in asks:
+            if ask.is_leaving and ask.sign_in is None:
+                self._note(ask, parent, AssignmentFinding(problem=NO_WAY_IN))
+        acting = [ask for ask in asks if ask.needs_look]
+        if not acting:
+            return max(0.0, lane.resync_at - self._clock.monotonic())
+        run = AssignmentRun()
+        if (wait := await self._follow(parent, lane, run)) is not None:
+            return wait
+        unseen = await self._observe(parent, lane, acting)
+        if all(ask.sign_in in unseen for ask in acting):
+            return self._report_unseen(parent, unseen)
+        await self._write(parent, lane, unseen, run)
+        return self._report(parent, lane, run, unseen)
+
+    def _lane(self, parent: Parent) -> _Lane:
+        lane = self._lanes.get(parent)
+        if lane is None:
+            overlay = Overlay(parent.kind, self._timing)
+            lane = self._lanes[parent] = _Lane(overlay, resync_at=self._pace.next_resync())
+        return lane
+
+    def _start_resync(self, parent: Parent, lane: _Lane) -> None:
+        if self._clock.monotonic() < lane.resync_at:
+            return
+        lane.resync_at = self._pace.next_resync()
+        self.look_again(parent)
+        for ask in self._table.asks_of(parent):
+            self._resync(ask.uid)
+
+    # Observing
+
+    async def _follow(self, parent: Parent, lane: _Lane, run: AssignmentRun) -> float | None:
+        """Ask how a change goes; the answer is when to ask again, in seconds, None when it has ended."""
+        pending, now = lane.pending, self._clock.monotonic()
+        if pending is None:
+            return None
+        if pending.due > now:
+            return pending.due - now
+        try:
+            running = await self._azure.follow(pending.sign_in, parent, pending.running)
+        except AzureProblem as failure:
+            if not failure.answered:  # of the question, which is asked again; the change goes on
+                pending.due = now + self._pace.next_try(parent, [failure.problem])
+                return pending.due - now
+            lane.pending = None
+            self._miss(lane, pending.step, failure, run)
+            return None
+        if running is not None:
+            pending.running, pending.due = running, self._clock.monotonic() + running.after
+            return running.after
+        lane.pending = None
+        self._made(parent, lane, pending.step)
+        return None
+
+    async def _observe(self, parent: Parent, lane: _Lane, acting: list[AssignmentAsk]) -> dict[SignIn | None, Problem]:
+        """Look once for each connection; the answer is what went wrong for which."""
+        if not lane.overlay.needs_look(self._clock.monotonic()):
+            return {}
+        keys = frozenset(key for ask in self._table.asks_of(parent) for key in keys_of(ask))
+        unseen: dict[SignIn | None, Problem] = {}
+        for sign_in in dict.fromkeys(ask.sign_in for ask in acting):
+            if sign_in is None:
+                continue
+            leaving = any(ask.is_leaving for ask in acting if ask.sign_in == sign_in)
+            started = self._clock.monotonic()
+            try:
+                seen = await self._azure.assignments(sign_in, parent, keys)
+            except NotFound as missing:
+                # Resource Manager answers 403, not 404, where it shows nothing: a miss is one of somebody who sees.
+                if leaving:
+                    self._absences.proved(parent, own_identity_was_read=True)
+                unseen[sign_in] = self._absences.living(parent, missing.problem, reported=False)
+            except AzureProblem as failure:
+                unseen[sign_in] = failure.problem
+            else:
+                self._absences.seen(parent)
+                lane.overlay.note_look(seen, started)
+        return unseen
+
+    def _report_unseen(self, parent: Parent, unseen: dict[SignIn | None, Problem]) -> float:
+        """Nobody could look: that is the finding of all."""
+        gone = self._absences.is_proved(parent)
+        asks, problems = self._table.asks_of(parent), list(unseen.values())
+        for ask in asks:
+            if ask.sign_in in unseen:
+                self._note(ask, parent, AssignmentFinding(problem=unseen[ask.sign_in], clean=gone and ask.is_leaving))
+        if any(ask.is_leaving for ask in asks) and not gone and self._absences.is_suspected(parent):
+            problems.append(replace(problems[0], kind=ProblemKind.WAITING, after=self._timing.gone_interval))
+        return self._pace.next_try(parent, problems)
+
+    # Writing
+
+    async def _write(
+        self, parent: Parent, lane: _Lane, unseen: dict[SignIn | None, Problem], run: AssignmentRun
+    ) -> None:
+        """Take one step after the other, each planned on what is known after the one before."""
+        run.plan = self._plan(parent, lane, unseen)
+        for _ in range(MOST_STEPS):
+            self._recall_refusals(lane, run)
+            step = next((one for one in map(run.without_failures, run.plan.steps) if one is not None), None)
+            if step is None or run.halted is not None or lane.pending is not None:
+                return
+            if lane.overlay.view().is_changing:
+                run.halted = BUSY
+                return
+            await self._take(parent, lane, step, run)
+            run.plan = self._plan(parent, lane, unseen)
+
+    def _plan(self, parent: Parent, lane: _Lane, unseen: dict[SignIn | None, Problem]) -> AssignmentPlan:
+        """The plan of this moment. An ask that could not be looked at for only keeps."""
+        return plan_assignments(
+            lane.overlay.view(),
+            (replace(ask, stance=Stance.KEEP) if ask.sign_in in unseen else ask for ask in self._table.asks_of(parent)),
+            change=CHANGES[parent.kind],
+            may_remove=self._heard.is_complete,
+            most=MOST[parent.kind],
+            alone=lane.alone,
+        )
+
+    async def _take(self, parent: Parent, lane: _Lane, step: AssignmentStep, run: AssignmentRun) -> None:
+        """Take the part of a step that one connection may; what comes of it is in the lane, or in the run."""
+        asks = self._table.asks_of(parent)
+        sign_in, part = of_one_connection(step, asks)
+        if sign_in is None:
+            run.fail(part, IN_PROGRESS)
+            return
+        try:
+            running = await self._send(sign_in, parent, part, asks, lane.overlay)
+        except AzureProblem as failure:
+            self._miss(lane, part, failure, run)
+            return
+        if running is not None:
+            lane.pending = _Pending(running, sign_in, part, self._clock.monotonic() + running.after)
+            return
+        self._made(parent, lane, part)
+
+    async def _send(
+        self, sign_in: SignIn, parent: Parent, step: AssignmentStep, asks: list[AssignmentAsk], overlay: Overlay
+    ) -> Running | None:
+        if isinstance(step, Assign):
+            owner = next(ask for ask in asks if any(one in ask.wanted for one in step.assignments))
+            description = f"entrafed: ManagedIdentityFederation {owner.namespace}/{owner.name}"
+            return await self._azure.assign(sign_in, parent, step.assignments, description)
+        gone = tuple(one for one in overlay.view().assignments if one.key in step.keys)
+        return await self._azure.unassign(sign_in, parent, gone)
+
+    def _made(self, parent: Parent, lane: _Lane, step: AssignmentStep) -> None:
+        """A step has been taken."""
+        now = self._clock.monotonic()
+        if isinstance(step, Unassign):
+            lane.overlay.note_unassigned(step.keys, now)
+            return
+        for assignment in step.assignments:
+            for ask in self._table.asks_of(parent):
+                if ask.has_made(assignment):
+                    self._repaired(ask, parent, assignment.key)
+        lane.overlay.note_assigned(step.assignments, now)
+
+    def _recall_refusals(self, lane: _Lane, run: AssignmentRun) -> None:
+        """What was refused a while ago is refused still: one failing item costs the others no calls."""
+        now = self._clock.monotonic()
+        for key, (problem, until) in lane.refused.items():
+            if until > now:
+                run.failed.setdefault(key, problem)
+
+    def _miss(self, lane: _Lane, step: AssignmentStep, failure: AzureProblem, run: AssignmentRun) -> None:
+        """A step that failed. Of several at once each is tried alone then: one may have kept the others from it."""
+        problem, now = failure.problem, self._clock.monotonic()
+        keys = step.keys if isinstance(step, Unassign) else tuple(one.key for one in step.assignments)
+        if isinstance(step, Unassign) and isinstance(failure, NotFound):
+            lane.overlay.note_unassigned(keys, now)
+            return
+        if problem.stalled and len(keys) > 1 and isinstance(step, Assign):
+            lane.alone.update(keys)
+            return
+        if problem.reason is Reason.ACCESS_DENIED:
+            problem = blocked_by_the_dead(lane.overlay.view(), keys) or problem
+        if isinstance(failure, AlreadyThere | NotFound):
+            problem = replace(problem, kind=ProblemKind.WAITING)
+            lane.overlay.look_from = now
+        run.fail(step, problem)
+        if problem.stalled:
+            lane.refused.update(dict.fromkeys(keys, (problem, now + self._timing.forbidden)))
+        if not failure.answered:
+            lane.overlay.note_unanswered(keys, now)
+        if not failure.answered or problem.reason in _HALTING:
+            run.halted = problem
+
+    # Reporting
+
+    def _report(self, parent: Parent, lane: _Lane, run: AssignmentRun, unseen: dict[SignIn | None, Problem]) -> float:
+        """Keep a finding for each ask; the answer is when to look again."""
+        asks, now = self._table.asks_of(parent), self._clock.monotonic()
+        problems, waits = list(unseen.values()), [max(0.0, lane.resync_at - now)]
+        for ask in asks:
+            if ask.sign_in in unseen:
+                self._note(ask, parent, AssignmentFinding(problem=unseen[ask.sign_in]))
+            elif ask.stance is not Stance.KEEP or ask.revoked:
+                finding = finding_of(ask, asks, lane.overlay, run)
+                if ask.is_leaving and not finding.left:
+                    finding, wait = self._farewell(ask, asks, lane, finding)
+                    waits.append(wait)
+                problems += [p for p in (s.problem for s in finding.standings.values()) if p is not None]
+                problems += [left.problem for left in finding.left if left.problem is not None]
+                self._note(ask, parent, finding)
+        if lane.pending is not None:
+            waits.append(max(0.0, lane.pending.due - now))
+        due = lane.overlay.confirmation_due(now)
+        if due is not None:
+            waits.append(due)
+        if problems:
+            waits.append(self._pace.next_try(parent, problems, AssignmentRun.MOVING))
+        else:
+            self._pace.succeeded(parent)
+        return min(waits)
+
+    def _note(self, ask: AssignmentAsk, parent: Parent, finding: AssignmentFinding) -> None:
+        if self._table.note(parent, ask, finding):
+            self._noted(ask.uid)
+
+    def _farewell(
+        self, ask: AssignmentAsk, asks: list[AssignmentAsk], lane: _Lane, finding: AssignmentFinding
+    ) -> tuple[AssignmentFinding, float]:
+        """Whether an object that leaves may go: nothing of it shows, nothing of it can still appear, and what others
+        ask for is recorded by them."""
+        now = self._clock.monotonic()
+        if ask.stance is Stance.RETAIN:
+            return replace(finding, clean=True), self._timing.resync
+        others = [other for other in asks if other.uid != ask.uid]
+        standing = {one.key for one in lane.overlay.view().assignments}
+        shared = {r.assignment.key for r in ask.records if any(other.holds(r.assignment.key) for other in others)}
+        handed_over = all(any(other.has_recorded(key) for other in others) for key in shared & standing)
+        confirmed = all(lane.overlay.is_confirmed(record.assignment.key) for record in ask.records)
+        if not self._heard.is_complete or lane.pending is not None or not handed_over or not confirmed:
+            lane.empty_looks.pop(ask.uid, None)
+            return finding, self._timing.agreement
+        by_others = self._started_at if self._heard.is_from_before(ask.uid) else NEVER
+        quiet_at = max(lane.overlay.unanswered_at, by_others) + self._timing.quiet
+        if quiet_at > now:
+            return finding, quiet_at - now
+        if self._empty_looks(ask.uid, lane, quiet_at) >= (1 if quiet_at == NEVER else 2):
+            return replace(finding, clean=True), self._timing.resync
+        lane.overlay.look_from = max(lane.overlay.look_from, lane.overlay.looked_at + self._timing.agreement)
+        return finding, max(0.0, lane.overlay.look_from - now)
+
+    def _empty_looks(self, uid: str, lane: _Lane, quiet_at: float) -> int:
+        """Count the looks since `quiet_at` that showed nothing of an object which leaves; each look counts once."""
+        looked_at = lane.overlay.looked_at
+        if looked_at < quiet_at:
+            return 0
+        count, at = lane.empty_looks.get(uid, (0, NEVER))
+        if looked_at > at:
+            count += 1
+            lane.empty_looks[uid] = (count, looked_at)
+        return count

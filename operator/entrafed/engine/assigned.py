@@ -1,0 +1,164 @@
+"""How one ask stands after a run at a host, a scope or a tenant, and whose connection takes a step. Pure."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from entrafed.api.reasons import Reason
+from entrafed.api.states import Origin
+from entrafed.domain.asks import Stance
+from entrafed.domain.assignments import (
+    Assign,
+    Assignment,
+    AssignmentAsk,
+    AssignmentPlan,
+    AssignmentStep,
+    AssignmentVerdict,
+    ObservedAssignment,
+    ObservedParent,
+    Progress,
+    Unassign,
+)
+from entrafed.domain.connections import SignIn
+from entrafed.domain.credentials import Parent, ParentKind
+from entrafed.domain.errors import Problem, ProblemKind
+from entrafed.domain.findings import IN_PROGRESS, AssignmentFinding, AssignmentLeft, AssignmentStanding
+from entrafed.domain.roles import role_and_principal
+from entrafed.engine.overlay import Overlay
+from entrafed.engine.standings import PROPAGATING
+
+CONFLICTS = {
+    ParentKind.HOST: "the host holds an identity of this name that is gone, which entrafed did not assign; remove it "
+    "from the host's identities",
+    ParentKind.SCOPE: "the role is given to this principal here with another condition, by somebody else or for "
+    "another object; agree on one condition",
+    ParentKind.TENANT_APP: "it is there already",
+}
+"""Why something wanted cannot come to stand, in words."""
+DRIFTED = Problem(
+    ProblemKind.CONFLICT,
+    Reason.DRIFTED,
+    "somebody else took it back, and `driftPolicy` is Report; bring it back, or set `driftPolicy: Repair`",
+)
+
+
+@dataclass(slots=True)
+class AssignmentRun:
+    """What one run has met so far. `halted` is what stopped it before all was tried."""
+
+    MOVING: ClassVar = (IN_PROGRESS, PROPAGATING)
+    """Problems that are no failures."""
+
+    plan: AssignmentPlan = field(default_factory=lambda: AssignmentPlan((), {}, frozenset()))
+    failed: dict[str, Problem] = field(default_factory=dict)
+    halted: Problem | None = None
+
+    def problem_of(self, key: str) -> Problem | None:
+        return self.failed.get(key) or self.halted
+
+    def fail(self, step: AssignmentStep, problem: Problem) -> None:
+        """Keep why a step came to nothing."""
+        keys = step.keys if isinstance(step, Unassign) else tuple(one.key for one in step.assignments)
+        self.failed.update(dict.fromkeys(keys, problem))
+
+    def without_failures(self, step: AssignmentStep) -> AssignmentStep | None:
+        """What is left of a step when that is left out which failed in this run already."""
+        if isinstance(step, Unassign):
+            keys = tuple(key for key in step.keys if key not in self.failed)
+            return Unassign(keys) if keys else None
+        assignments = tuple(one for one in step.assignments if one.key not in self.failed)
+        return Assign(assignments) if assignments else None
+
+
+def spoken(parent: Parent, key: str) -> str:
+    """An assignment in words."""
+    match parent.kind:
+        case ParentKind.HOST:
+            return f"managed identity {key.rpartition('/')[2]} at {parent.id.rpartition('/')[2]}"
+        case ParentKind.SCOPE:
+            return f"role {role_and_principal(key)[0]} at {parent.id}"
+    return f"the service principal in tenant {parent.tenant_id}"
+
+
+def keys_of(ask: AssignmentAsk) -> set[str]:
+    """What has to be looked at for an ask."""
+    return {one.key for one in ask.wanted} | {record.assignment.key for record in ask.records}
+
+
+def finding_of(
+    ask: AssignmentAsk, asks: list[AssignmentAsk], overlay: Overlay, run: AssignmentRun
+) -> AssignmentFinding:
+    """What a run found for one ask."""
+    there = {one.key: one for one in overlay.view().assignments}
+    wanted = ask.wanted if ask.stance is Stance.RECONCILE else frozenset()
+    return AssignmentFinding(
+        standings={one: _standing(one, ask, there.get(one.key), overlay, run) for one in sorted(wanted)},
+        left=tuple(
+            AssignmentLeft(key, run.problem_of(key))
+            for key in sorted({record.assignment.key for record in ask.records})
+            if key in there and _is_left(key, ask, asks, run)
+        ),
+        instance=overlay.view().instance,
+    )
+
+
+def _standing(
+    wanted: Assignment, ask: AssignmentAsk, there: ObservedAssignment | None, overlay: Overlay, run: AssignmentRun
+) -> AssignmentStanding:
+    verdict = run.plan.verdicts.get(wanted, AssignmentVerdict(Reason.PROGRESSING))
+    id_ = there.id_ if there else None
+    recorded = next((record for record in ask.records if record.assignment.key == wanted.key), None)
+    match verdict.reason:
+        case Reason.SYNCED:
+            problem = None if overlay.is_confirmed(wanted.key) else PROPAGATING
+            return AssignmentStanding(wanted, verdict.origin, Progress.MADE, problem, id_)
+        case Reason.DRIFTED:
+            return AssignmentStanding(wanted, verdict.origin, Progress.MADE, DRIFTED, id_)
+        case Reason.ASSIGNMENT_CONFLICT:
+            problem = Problem(ProblemKind.CONFLICT, verdict.reason, CONFLICTS[overlay.kind])
+            return AssignmentStanding(wanted, Origin.PRE_EXISTING, Progress.INTENDED, problem, id_)
+    problem = run.problem_of(wanted.key) or IN_PROGRESS
+    if recorded is not None and (there is not None or recorded.assignment == wanted):
+        return AssignmentStanding(recorded.assignment, Origin.OPERATOR, recorded.progress, problem, id_)
+    return AssignmentStanding(wanted, Origin.OPERATOR, Progress.INTENDED, problem, id_)
+
+
+def _is_left(key: str, ask: AssignmentAsk, asks: list[AssignmentAsk], run: AssignmentRun) -> bool:
+    """Whether an assignment is the object's own, and stands although it wants it no more."""
+    if ask.stance is Stance.RECONCILE and key in {one.key for one in ask.wanted}:
+        return False
+    if key in ask.kept:
+        return True
+    if ask.stance is Stance.RETAIN and key not in ask.revoked:
+        return False
+    return key in run.plan.left and not any(other.holds(key) for other in asks if other.uid != ask.uid)
+
+
+def blocked_by_the_dead(seen: ObservedParent, keys: tuple[str, ...]) -> Problem | None:
+    """Why Azure may refuse a change of a host whatever right is granted: it holds an identity that is gone."""
+    dead = [one.key.rpartition("/")[2] for one in seen.assignments if one.value is None and one.key not in keys]
+    if not dead:
+        return None
+    message = (
+        f"Azure refuses every change of the host's identities while it holds {', '.join(sorted(dead)[:5])}, which is "
+        "gone and which entrafed did not assign; remove that from the host"
+    )
+    return Problem(ProblemKind.TERMINAL, Reason.HOST_BLOCKED, message)
+
+
+def of_one_connection(step: AssignmentStep, asks: list[AssignmentAsk]) -> tuple[SignIn | None, AssignmentStep]:
+    """The connection that takes the first part of a step, and all of the step that it may take."""
+    if isinstance(step, Unassign):
+        writers = {key: _writer([a for a in asks if a.has_recorded(key)], asks) for key in step.keys}
+        sign_in = writers[step.keys[0]]
+        return sign_in, Unassign(tuple(key for key in step.keys if writers[key] == sign_in))
+    makers = {one: _writer(_wanting(one, asks), asks) for one in step.assignments}
+    sign_in = makers[step.assignments[0]]
+    return sign_in, Assign(tuple(one for one in step.assignments if makers[one] == sign_in))
+
+
+def _wanting(assignment: Assignment, asks: list[AssignmentAsk]) -> list[AssignmentAsk]:
+    return [ask for ask in asks if ask.stance is Stance.RECONCILE and assignment in ask.wanted]
+
+
+def _writer(concerned: list[AssignmentAsk], asks: list[AssignmentAsk]) -> SignIn | None:
+    return next((ask.sign_in for ask in [*concerned, *asks] if ask.sign_in is not None), None)

@@ -1,0 +1,233 @@
+"""The part of *admit* that is about hosts, roles and tenants. Reads Azure, writes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from entrafed.api.federation import ApplicationTarget, Federation, Target
+from entrafed.api.reasons import Reason
+from entrafed.api.rules import Rule
+from entrafed.domain.asks import Stance
+from entrafed.domain.assignments import Assignment, AssignmentAsk, AssignmentRecord, Progress
+from entrafed.domain.connections import SignIn
+from entrafed.domain.credentials import Parent, ParentKind
+from entrafed.domain.errors import AzureProblem, NotFound, Problem
+from entrafed.domain.findings import AssignmentOutcome, Place, Section
+from entrafed.domain.roles import RoleDefinition, role_and_principal
+from entrafed.domain.rules import allows_identity_assignment, allows_role, allows_tenant, rules_allowing_target
+from entrafed.domain.targets import ResolvedTarget
+from entrafed.domain.times import to_seconds
+from entrafed.engine.access import Access, Accesses, Unresolved
+from entrafed.engine.assignment_asks import Asks, ask_of, asks_of_items, asks_of_leaver, asks_to_keep
+from entrafed.engine.assignment_records import Recorded, assignments_recorded, denials
+from entrafed.engine.assignment_table import AssignmentTable
+from entrafed.engine.outcomes import SUSPENDED
+from entrafed.engine.ports import Clock
+from entrafed.engine.reads import Reads
+from entrafed.engine.recorded import pinned_target
+from entrafed.engine.timing import Timing
+from entrafed.engine.wishes import TenantAccess, WishCase, Wishes, refusal_of
+
+_BY_CLIENT_ID = Target(application=ApplicationTarget())
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the items of one object are judged by: its access and target, and the rules that allow the target.
+    `not_before` as in `WishCase`; None: nothing may be read of Azure."""
+
+    access: Access
+    target: ResolvedTarget
+    rules: tuple[Rule, ...]
+    not_before: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """What the items came to: `problem` is what has the object admitted again, `due` seconds until a permission runs
+    out."""
+
+    outcomes: tuple[AssignmentOutcome, ...] = ()
+    asks: Mapping[Parent, AssignmentAsk] = field(default_factory=dict)
+    problem: Problem | None = None
+    due: float | None = None
+
+
+class AssignmentAdmitter:
+    """Admits the items of one object after the other."""
+
+    def __init__(
+        self, *, accesses: Accesses, reads: Reads, table: AssignmentTable, clock: Clock, timing: Timing
+    ) -> None:
+        self._accesses = accesses
+        self._reads = reads
+        self._table = table
+        self._clock = clock
+        self._timing = timing
+        self._wishes = Wishes(reads, timing)
+
+    async def stay(self, federation: Federation, case: Case) -> Assigned:
+        """An object that stays."""
+        outcomes = tuple([self._dated(federation, outcome) for outcome in await self._outcomes(federation, case)])
+        stance = Stance.KEEP if case.not_before is None else Stance.RECONCILE
+        asks = asks_of_items(federation, outcomes, lambda name: self._sign_in(name, case), stance)
+        if case.not_before is not None and case.rules:
+            asks |= await self._at_home(federation, case, case.not_before)
+        unknown = [one.problem for one in outcomes if one.problem is not None and one.problem is not SUSPENDED]
+        first = next((problem for problem in unknown if not problem.stalled), unknown[0] if unknown else None)
+        dues = [
+            one.denied_since + self._timing.revocation_delay - self._clock.now()
+            for one in outcomes
+            if one.denied_since is not None and not self._is_over(one.denied_since)
+        ]
+        return Assigned(outcomes, asks, first, min(dues, default=None))
+
+    def untold(self, federation: Federation, problem: Problem) -> tuple[AssignmentOutcome, ...]:
+        """The items of an object of which nothing can be told."""
+        spec = federation.spec
+        names = [
+            *((Section.IDENTITIES, item.name) for item in spec.identity_assignments),
+            *((Section.ROLES, item.name) for item in spec.role_assignments),
+            *((Section.TENANTS, item.tenant_id.lower()) for item in spec.tenants),
+        ]
+        return tuple(AssignmentOutcome(section, name, problem=problem) for section, name in names)
+
+    def keep(self, federation: Federation) -> Asks:
+        """An object of which nothing else is known than what its status records."""
+        return asks_to_keep(federation)
+
+    def stand(self, federation: Federation, *, keep: bool) -> Asks:
+        """An object of which nothing can be told for now: what it asked for before stands, or is only kept."""
+        before = self._table.asks_by(federation.metadata.uid)
+        if not before:
+            return asks_to_keep(federation)
+        return {parent: replace(ask, stance=Stance.KEEP) for parent, ask in before.items()} if keep else before
+
+    def leave(self, federation: Federation, stance: Stance) -> Asks:
+        """An object that is being deleted. Rules are asked of what is to stay; where they cannot be, what the status
+        says was denied counts."""
+        case = self._case_of_leaver(federation)
+        if case is not None:
+            refused = (o for o in self._by_records(federation, case) if o.denied_since is not None)
+            denied = frozenset((outcome.section, outcome.name) for outcome in refused)
+        else:
+            rows = ((section, *row) for section in Section for row in denials(federation, section))
+            denied = frozenset((section, name) for section, name, since in rows if since is not None)
+        return asks_of_leaver(federation, lambda name: self._sign_in(name, case), stance, denied)
+
+    def is_allowed(self, federation: Federation, case: Case) -> bool:
+        """Whether the rules allow all that the status records. Azure is not asked."""
+        return all(outcome.denied_since is None for outcome in self._by_records(federation, case))
+
+    def _case_of_leaver(self, federation: Federation) -> Case | None:
+        pinned = pinned_target(federation)
+        try:
+            access = self._accesses.of(federation)
+        except Unresolved:
+            return None
+        if pinned is None:
+            return None
+        return Case(access, pinned, rules_allowing_target(access.rules, federation.spec.target, pinned), None)
+
+    async def _outcomes(self, federation: Federation, case: Case) -> tuple[AssignmentOutcome, ...]:
+        if case.not_before is None:
+            return self._by_records(federation, case)
+        wish = WishCase(
+            sign_in=case.access.sign_in,
+            target=case.target,
+            rules=case.rules,
+            own_clients=self._accesses.own_clients(),
+            partner=lambda name: self._partner(name, case),
+            not_before=case.not_before,
+        )
+        return await self._wishes.outcomes(federation, wish)
+
+    async def _at_home(self, federation: Federation, case: Case, not_before: float) -> Asks:
+        """An application without a service principal in its own tenant gives nobody a token: it is made, and never
+        deleted. Where it may not be read, somebody else sees to it."""
+        if case.target.parent.kind is not ParentKind.APPLICATION:
+            return {}
+        sign_in, tenant_id, client_id = case.access.sign_in, case.target.tenant_id, case.target.client_id
+        try:
+            await self._reads.service_principal(sign_in, client_id, not_before)
+        except NotFound:
+            assignment = Assignment(client_id)
+            ask = ask_of(federation, sign_in, frozenset({assignment}))
+            record = AssignmentRecord(tenant_id, assignment, Progress.INTENDED)
+            return {Parent(ParentKind.TENANT_APP, tenant_id, client_id): replace(ask, records=(record,))}
+        except AzureProblem:
+            return {}
+        return {}
+
+    def _by_records(self, federation: Federation, case: Case) -> tuple[AssignmentOutcome, ...]:
+        """What was made, judged without a look at Azure."""
+        by_item: dict[tuple[Section, str], list[Place]] = {}
+        for one in assignments_recorded(federation):
+            refusal = (
+                None
+                if self._allows(one, case)
+                else refusal_of(case.access.sign_in, f"what was made for {one.record.item}")
+            )
+            place = Place(one.parent, one.record.assignment, case.access.sign_in, refusal)
+            by_item.setdefault((one.section, one.record.item), []).append(place)
+        return tuple(
+            AssignmentOutcome(
+                section,
+                name,
+                tuple(place for place in places if place.is_denied),
+                SUSPENDED,
+                denied_since=0.0 if any(place.is_denied for place in places) else None,
+            )
+            for (section, name), places in by_item.items()
+        )
+
+    def _allows(self, one: Recorded, case: Case) -> bool:
+        key = one.record.assignment.key
+        match one.section:
+            case Section.IDENTITIES:
+                return allows_identity_assignment(case.rules, key, one.parent.id)
+            case Section.ROLES:
+                return allows_role(case.rules, RoleDefinition(role_and_principal(key)[0], one.role), one.parent.id)
+        partner = self._partner(one.connection or "", case)
+        if isinstance(partner, Problem):
+            return True
+        return all(allows_tenant(rules, one.parent.tenant_id) for rules in (case.rules, partner.rules))
+
+    def _partner(self, name: str, case: Case) -> TenantAccess | Problem:
+        """The way into another tenant by the name of a connection, or why there is none."""
+        try:
+            access = self._accesses.through(name, case.access.namespace.name)
+        except Unresolved as unresolved:
+            return unresolved.problem
+        by_client = replace(case.target, object_id=None)  # object ids are of the home tenant
+        return TenantAccess(access.sign_in, rules_allowing_target(access.rules, _BY_CLIENT_ID, by_client))
+
+    def _sign_in(self, name: str | None, case: Case | None) -> SignIn | None:
+        """The object's own, or that of another connection by its name."""
+        if name is None or case is None:
+            return case.access.sign_in if case else None
+        partner = self._partner(name, case)
+        return None if isinstance(partner, Problem) else partner.sign_in
+
+    def _dated(self, federation: Federation, outcome: AssignmentOutcome) -> AssignmentOutcome:
+        """A refusal with the time of the first: what was allowed once is taken back a while after that."""
+        if outcome.denied_since is None:
+            return outcome
+        now = self._clock.now()
+        recorded = (
+            to_seconds(since, unreadable=now)
+            for name, since in denials(federation, outcome.section)
+            if name == outcome.name and since is not None
+        )
+        since = min([now, *recorded])
+        places = outcome.places
+        if self._is_over(since):
+            places = tuple(
+                replace(place, problem=replace(place.problem, reason=Reason.REVOKED))
+                if place.problem is not None and place.is_denied
+                else place
+                for place in places
+            )
+        return replace(outcome, places=places, denied_since=since)
+
+    def _is_over(self, denied_since: float) -> bool:
+        return denied_since + self._timing.revocation_delay <= self._clock.now()

@@ -1,0 +1,109 @@
+"""What a status records of hosts, roles and tenants: the operator's memory, where a hand may have written too."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter, ValidationError
+
+from entrafed.api.assignment_status import AssignmentState
+from entrafed.api.assignments import HostId, ScopeId
+from entrafed.api.choices import DeletionPolicy
+from entrafed.api.federation import Federation
+from entrafed.api.formats import Guid, ManagedIdentityId
+from entrafed.api.states import Origin
+from entrafed.domain.assignments import Assignment, AssignmentRecord, Progress
+from entrafed.domain.credentials import Parent, ParentKind, resource_key
+from entrafed.domain.findings import Section
+from entrafed.domain.roles import granted
+from entrafed.engine.recorded import pinned_target
+
+_GUID: TypeAdapter[str] = TypeAdapter(Guid)
+_HOST: TypeAdapter[str] = TypeAdapter(HostId)
+_SCOPE: TypeAdapter[str] = TypeAdapter(ScopeId)
+_IDENTITY: TypeAdapter[str] = TypeAdapter(ManagedIdentityId)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One record, and where it holds. `connection` is the name of another connection than the object's own; `role` that
+    of a role, where it was asked for by its name; `outlives`: it is left alone when its item or object goes."""
+
+    section: Section
+    parent: Parent
+    record: AssignmentRecord
+    connection: str | None = None
+    role: str = ""
+    outlives: bool = False
+
+
+def assignments_recorded(federation: Federation) -> tuple[Recorded, ...]:
+    """All that the status says the operator assigned; what no operator can have written is passed over."""
+    pinned = pinned_target(federation)
+    if pinned is None:
+        return ()
+    found = [*_hosts(federation, pinned.tenant_id), *_roles(federation, pinned.tenant_id)]
+    return (*found, *_tenants(federation, pinned.client_id))
+
+
+def denials(federation: Federation, section: Section) -> list[tuple[str, str | None]]:
+    """The items of a section, each with the time since which the status says it is denied."""
+    status = federation.status
+    match section:
+        case Section.IDENTITIES:
+            return [(item.name, item.denied_since) for item in status.identity_assignments]
+        case Section.ROLES:
+            return [(item.name, item.denied_since) for item in status.role_assignments]
+        case Section.TENANTS:
+            return [(item.tenant_id, item.denied_since) for item in status.tenants]
+
+
+def _hosts(federation: Federation, tenant_id: str) -> Iterator[Recorded]:
+    for item in federation.status.identity_assignments:
+        for row in item.resources:
+            if row.origin is not Origin.OPERATOR:
+                continue
+            try:
+                host = resource_key(_HOST.validate_python(row.resource_id))
+                identity = resource_key(_IDENTITY.validate_python(row.identity_id))
+                principal = _GUID.validate_python(row.principal_id).lower()
+            except ValidationError:
+                continue
+            assignment = Assignment(identity, principal)
+            record = AssignmentRecord(item.name, assignment, _progress(row.state), row.instance_id or "")
+            yield Recorded(Section.IDENTITIES, Parent(ParentKind.HOST, tenant_id, host), record)
+
+
+def _roles(federation: Federation, tenant_id: str) -> Iterator[Recorded]:
+    for item in federation.status.role_assignments:
+        for row in item.assignments:
+            if row.origin is not Origin.OPERATOR:
+                continue
+            try:
+                scope = resource_key(_SCOPE.validate_python(row.scope))
+                role = _GUID.validate_python(row.role_definition_id)
+                principal = _GUID.validate_python(row.principal_id)
+            except ValidationError:
+                continue
+            assignment = granted(role, principal, row.condition)
+            record = AssignmentRecord(item.name, assignment, _progress(row.state))
+            parent = Parent(ParentKind.SCOPE, tenant_id, scope)
+            yield Recorded(Section.ROLES, parent, record, role=row.role or "")
+
+
+def _tenants(federation: Federation, client_id: str) -> Iterator[Recorded]:
+    policies = {tenant.tenant_id.lower(): tenant.deletion_policy for tenant in federation.spec.tenants}
+    for row in federation.status.tenants:
+        if row.origin is not Origin.OPERATOR or row.assignment is None or not row.connection:
+            continue
+        try:
+            tenant_id = _GUID.validate_python(row.tenant_id).lower()
+        except ValidationError:
+            continue
+        record = AssignmentRecord(tenant_id, Assignment(client_id), _progress(row.assignment))
+        parent = Parent(ParentKind.TENANT_APP, tenant_id, client_id)
+        outlives = policies.get(tenant_id, row.deletion_policy) is DeletionPolicy.RETAIN
+        yield Recorded(Section.TENANTS, parent, record, row.connection, outlives=outlives)
+
+
+def _progress(state: AssignmentState) -> Progress:
+    return Progress.INTENDED if state is AssignmentState.ASSIGNING else Progress.MADE
