@@ -55,7 +55,7 @@ demo: $(STAMP) ## Show the product at work in a lab of its own; the first time i
 
 .PHONY: lab
 lab: $(STAMP) ## Start a control plane, a simulated Azure and the operator, until Ctrl-C
-	@$(RUN) entrafed-lab up --crds crds --chart charts/entrafed --operator --delay-scale 0.25
+	@$(RUN) entrafed-lab up --crds crds --chart charts/entrafed --values lab/chart-values.yaml --operator --delay-scale 0.25
 
 .PHONY: down
 down: $(STAMP) ## End the lab, should one be left

@@ -62,6 +62,10 @@ def up(  # noqa: PLR0917 - typer makes an option of each; nobody calls it by pos
     chart: Annotated[
         Path | None, typer.Option(help="The operator's chart: gives the operator's account exactly the chart's rights.")
     ] = None,
+    values: Annotated[
+        Path | None,
+        typer.Option(help="Values of the chart, such as rights that it gives on request (YAML).", exists=True),
+    ] = None,
     crds: Annotated[Path | None, typer.Option(help="Folder of CRDs to install.", exists=True)] = None,
     kubeconfig: Annotated[
         Path | None, typer.Option(help="Use this cluster instead of starting one.", exists=True, dir_okay=False)
@@ -90,6 +94,7 @@ def up(  # noqa: PLR0917 - typer makes an option of each; nobody calls it by pos
     wish = Wish(
         directory,
         chart=chart,
+        values=values,
         crds=crds,
         kubeconfig=kubeconfig,
         seed=seed,

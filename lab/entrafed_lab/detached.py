@@ -19,6 +19,7 @@ def arguments_of(wish: Wish) -> list[str]:
     options = {
         "--dir": wish.directory,
         "--chart": wish.chart,
+        "--values": wish.values,
         "--crds": wish.crds,
         "--kubeconfig": wish.kubeconfig,
         "--seed": wish.seed,

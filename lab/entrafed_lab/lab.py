@@ -40,7 +40,7 @@ class Parts(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the user wants of a lab. Without `kubeconfig`, the lab has its own control plane.
+    """What the user wants of a lab. Without `kubeconfig`, the lab has its own control plane. `values` are the chart's.
 
     `delay_scale` multiplies all delays of the simulated Azure, `rate_scale` the requests that it takes per second
     before it answers 429; 0 turns either off.
@@ -48,6 +48,7 @@ class Wish:
 
     directory: Path
     chart: Path | None = None
+    values: Path | None = None
     crds: Path | None = None
     kubeconfig: Path | None = None
     seed: Path | None = None
@@ -185,7 +186,7 @@ class Lab:
         await kubectl.apply(f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {NAMESPACE}}}\n")
         if self._wish.chart is not None:
             self._report.doing("installing the chart without its Deployment")
-            await kubectl.apply(manifests_of(self._wish.chart))
+            await kubectl.apply(manifests_of(self._wish.chart, self._wish.values))
             if await kubectl("get", "crd", "--output=name"):
                 await self._until_established("crd", "--all")
 

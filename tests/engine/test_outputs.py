@@ -17,6 +17,7 @@ from engine_world import (
 from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.outputs import CLIENT_ID_ANNOTATION, CLIENT_ID_VARIABLE, TENANT_ID_ANNOTATION
 from entrafed.api.states import ItemState, OutputKind
+from entrafed.domain.errors import KubeProblem
 from entrafed.domain.outputs import Output
 from entrafed_lab.azure import ServiceName
 from entrafed_lab.azure.seed import HOME_TENANT, READER_APP, WEB_IDENTITY
@@ -278,6 +279,24 @@ async def test_without_the_right_it_is_said_which_value_of_the_chart_gives_it(wo
         assert world.condition(ConditionType.STALLED) is not None
         assert len(world.ours()) == 1
         await gone(world)  # nothing was ever written
+
+
+async def test_what_the_api_server_refuses_is_told_in_its_words_and_tried_again(world: EngineWorld) -> None:
+    def refuse(write: str) -> None:
+        if write.startswith("ConfigMap"):
+            raise KubeProblem("the API server answered POST with 403: exceeded quota")
+
+    world.cluster.before = refuse
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a"), output=ENTRA))
+        await world.until(lambda: world.reason() == "OutputFailed")
+        row = world.output(MAP_ROW)
+        assert row is not None
+        assert (row.state, "exceeded quota" in row.message) == (ItemState.PENDING, True)
+        assert len(world.ours()) == 1
+        world.cluster.before = lambda _: None
+        await world.until(world.is_ready)
+    assert world.variables() is not None
 
 
 async def test_a_right_that_is_taken_away_blocks_the_deletion_until_retain(world: EngineWorld) -> None:
