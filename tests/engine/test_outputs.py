@@ -17,7 +17,7 @@ from engine_world import (
 from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.outputs import CLIENT_ID_ANNOTATION, CLIENT_ID_VARIABLE, TENANT_ID_ANNOTATION
 from entrafed.api.states import ItemState, OutputKind
-from entrafed.domain.errors import KubeProblem
+from entrafed.domain.errors import KubeProblem, WritesStopped
 from entrafed.domain.outputs import Output
 from entrafed_lab.azure import ServiceName
 from entrafed_lab.azure.seed import HOME_TENANT, READER_APP, WEB_IDENTITY
@@ -180,6 +180,25 @@ async def test_an_opt_out_while_nobody_works_withdraws_what_was_written(world: E
     assert world.annotations() == {}
     assert world.variables("other") is not None
     assert [row.name for row in world.seen().status.outputs] == ["other"]
+
+
+async def test_what_was_written_in_the_last_instant_is_found_though_it_is_asked_for_no_more(world: EngineWorld) -> None:
+    def die(write: str) -> None:
+        if write.startswith("service account"):
+            world.gate.close()
+            world.cluster.unwatch()
+            raise WritesStopped("dies after it")
+
+    world.service_account()
+    async with world.operator():
+        world.cluster.after = die
+        world.cluster.apply(federation(annotated("web")))
+        await world.until(lambda: world.annotations() == ANNOTATIONS)
+    world.cluster.after = lambda _: None
+    world.cluster.apply(federation(account("web")))
+    async with world.operator():
+        await world.until(world.is_ready)
+    assert world.annotations() == {}
 
 
 async def test_retain_leaves_annotations_and_the_config_map(world: EngineWorld) -> None:
