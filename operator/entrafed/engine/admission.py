@@ -151,7 +151,8 @@ class Admitter:
         if before is None or parent is None:
             parent, before = self.kept(federation) or (None, None)
         elif inputs.leaving or federation.spec.suspend:
-            before = replace(before, stance=Stance.KEEP)
+            kept = before.kept | {trust.pair for trust in before.wanted}
+            before = replace(before, stance=Stance.KEEP, wanted=frozenset(), kept=kept, items=())
         outcomes = tuple(Outcome(item.name, (), problem) for item in federation.spec.federated_credentials)
         untold = self._assignments.untold(federation, problem)
         knowledge = Knowledge(outcomes=outcomes, problem=problem, assignments=untold)

@@ -221,7 +221,8 @@ async def test_an_object_that_is_suspended_before_its_first_status_stops_at_once
     assert reason(admission) is Reason.SUSPENDED
     assert admission.ask is not None
     assert admission.ask.stance is Stance.KEEP
-    assert admission.ask.holds("any", job("a").pair)
+    assert admission.ask.holds(f"mif-aaaaaaaa-{admission.ask.owner}-aaaaaaaa", job("a").pair)
+    assert not admission.ask.holds("of-another", job("a").pair)
     assert len(world.azure.calls) == calls
 
 
