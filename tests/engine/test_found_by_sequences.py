@@ -78,3 +78,15 @@ async def test_what_a_suspended_object_shares_passes_on_to_it_when_the_other_lea
         world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "first")
         await world.until(lambda: not world.cluster.has("ManagedIdentityFederation", NAMESPACE, "first"))
     assert world.ours() == {}
+
+
+async def test_what_was_on_its_way_for_an_item_that_was_denied_then_is_its_memory(world: EngineWorld) -> None:
+    async with world.operator():
+        slow = world.azure.faults.add(Fault(methods=WRITES, latency=0.3))
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(lambda: slow.hits)
+        world.cluster.apply(federation({"name": "a", "oidc": {"issuer": "https://denied.example", "subject": "job"}}))
+        await world.until(lambda: world.reason() == "NotPermitted")
+        await world.until_quiet()
+        (row,) = world.seen().status.federated_credentials
+        assert [credential.credential_name for credential in row.credentials] == list(world.ours())

@@ -174,6 +174,8 @@ class Knowledge:
     problem: Problem | None = None
     finding: Finding | None = None
     may_show_target: bool = False
+    written: Mapping[str, tuple[Trust, ...]] = field(default_factory=dict)
+    """By item, what was written for it, or is being written: no status may tell of it yet."""
     handled_request: str | None = None
     outputs: tuple[OutputFinding, ...] = ()
     """Those asked for, and those that still stand without being asked for."""

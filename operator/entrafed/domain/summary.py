@@ -23,9 +23,9 @@ from entrafed.domain.asks import recorded_pair, recorded_trust
 from entrafed.domain.assignment_rows import identity_rows, role_rows, tenant_rows
 from entrafed.domain.assignment_summary import AssignmentItem, assignment_items, problem_at_home
 from entrafed.domain.conditions import Conditions
-from entrafed.domain.credentials import ObservedCredential, Trust
+from entrafed.domain.credentials import ObservedCredential, Pair, Trust
 from entrafed.domain.errors import Problem, ProblemKind
-from entrafed.domain.findings import BEING_REMOVED, IN_PROGRESS, Finding, Knowledge, Left, Outcome, Section, Standing
+from entrafed.domain.findings import BEING_REMOVED, IN_PROGRESS, Knowledge, Left, Outcome, Section, Standing
 from entrafed.domain.issuers import Remark, remark_on
 from entrafed.domain.output_rows import output_row, sorted_rows
 from entrafed.domain.states import state_of
@@ -102,7 +102,7 @@ def _items(federation: Federation, knowledge: Knowledge, now: float) -> list[_It
     recorded = _recorded(federation, knowledge)
     leaving = federation.metadata.deletion_timestamp is not None
     outcomes = () if leaving else knowledge.outcomes
-    left = _left_by_item(knowledge.finding, outcomes, recorded)
+    left = _left_by_item(knowledge, outcomes, recorded)
     rows = [_asked(outcome, knowledge, recorded, left.pop(outcome.name, ()), now) for outcome in outcomes]
     if _looked(knowledge):
         rows += [_removed(name, remains, recorded.get(name)) for name, remains in left.items()]
@@ -118,37 +118,40 @@ def _looked(knowledge: Knowledge) -> bool:
 
 def _recorded(federation: Federation, knowledge: Knowledge) -> dict[str, _Item]:
     """What is recorded, by item, with what has come of it since; under its own name what no item is known for."""
-    before = federation.status.federated_credentials
     amended = (knowledge.finding and knowledge.finding.amended) or {}
     items = {
         item.name: _Item(
             item.name, tuple(c for c in item.credentials if c.credential_name not in amended), None, item.denied_since
         )
-        for item in before
+        for item in federation.status.federated_credentials
     }
     for name, credential in sorted(amended.items()):
         if credential is not None:
-            pair = credential.pair
-            place = next((i.name for i in before for c in i.credentials if recorded_pair(c) == pair), name)
+            place = _written_for(credential.pair, knowledge) or name
             item = items.setdefault(place, _Item(place, (), None))
             items[place] = replace(item, credentials=(*item.credentials, _credential(credential, Origin.OPERATOR)))
     return items
 
 
 def _left_by_item(
-    finding: Finding | None, outcomes: tuple[Outcome, ...], recorded: Mapping[str, _Item]
+    knowledge: Knowledge, outcomes: tuple[Outcome, ...], recorded: Mapping[str, _Item]
 ) -> dict[str, tuple[Left, ...]]:
-    """What stands without being asked for: under the item that it retires for, else under that which it was recorded
+    """What stands without being asked for: under the item that it retires for, else under that which it was written
     for, else under its own name."""
     items = {c.credential_name: name for name, item in recorded.items() for c in item.credentials}
     successors = {pair: outcome.name for outcome in outcomes for pair in outcome.retiring}
     by_item: dict[str, tuple[Left, ...]] = {}
-    for left in finding.left if finding else ():
+    for left in knowledge.finding.left if knowledge.finding else ():
         credential = left.credential
-        known = items.get(credential.name, credential.name)
+        known = items.get(credential.name) or _written_for(credential.pair, knowledge) or credential.name
         name = successors.get(credential.pair, known) if credential.pair else known
         by_item[name] = (*by_item.get(name, ()), left)
     return by_item
+
+
+def _written_for(pair: Pair | None, knowledge: Knowledge) -> str | None:
+    """The item that a pair was written for."""
+    return next((item for item, trusts in knowledge.written.items() if pair in {t.pair for t in trusts}), None)
 
 
 def _asked(

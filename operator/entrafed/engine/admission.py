@@ -181,6 +181,7 @@ class Admitter:
             target=target,
             problem=problem,
             may_show_target=bool(rules),
+            written=self._written(federation),
             handled_request=inputs.request,
             assignments=assigned.outcomes,
         )
@@ -276,7 +277,7 @@ class Admitter:
         ask, due = asking(
             self._ask(federation, access.sign_in, stance),
             knowledge.outcomes,
-            self._written(federation),
+            knowledge.written,
             now=self._clock.now(),
             delay=self._timing.revocation_delay,
         )

@@ -123,6 +123,15 @@ def test_tools_see_success_failure_and_progress_as_they_are(known: tuple[Federat
             assert verdict == "Failed"
 
 
+def test_what_stands_without_being_asked_for_is_told_under_the_item_that_it_was_written_for() -> None:
+    denied = Outcome("a", (B,), problem(ProblemKind.FORBIDDEN, Reason.NOT_PERMITTED), denied_since=0.0)
+    knowledge = replace(knowing(looked({}, Left(observed(A), None)), denied), written={"a": (A,)})
+    status = summarise(federation(oidc("a")), knowledge, LATER)
+    assert [(i.name, [c.credential_name for c in i.credentials]) for i in status.federated_credentials] == [
+        ("a", [credential_name(A)])
+    ]
+
+
 @pytest.mark.parametrize("kind", ProblemKind)
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.SUSPENDED])
 def test_each_problem_is_told_as_its_kind_is_to_be_handled(kind: ProblemKind, reason: Reason) -> None:
@@ -148,7 +157,8 @@ def test_a_suspended_object_is_neither_ready_nor_moving_nor_stalled() -> None:
 def test_what_became_of_the_credentials_of_a_suspended_object_is_recorded_though_nobody_looked() -> None:
     suspended, passed_on = problem(ProblemKind.WAITING, Reason.SUSPENDED), replace(observed(B), name="other")
     amended = {credential_name(A): None, "other": passed_on, credential_name(C): observed(C)}
-    knowledge = replace(knowing(None, Outcome("a", (A,), suspended), whole=suspended), finding=Finding(amended=amended))
+    kept = knowing(Finding(amended=amended), Outcome("a", (A,), suspended), whole=suspended)
+    knowledge = replace(kept, written={"b": (B,)})
     before = recorded(row("a", shown(A)), row("b", shown(B)))
     status = summarise(federation(oidc("a"), suspend=True, status=before), knowledge, 0)
     assert ready(status).reason == Reason.SUSPENDED
