@@ -49,6 +49,10 @@ test: $(STAMP) ## Run the tests; the first time it builds a control plane (8 min
 	@$(RUN) entrafed-lab build
 	@$(RUN) pytest -n 2 --dist loadfile --durations=10
 
+.PHONY: bench
+bench: $(STAMP) ## Measure 50 applications and 50 identities with 20 credentials each, throttling on; minutes
+	@PYTHONPATH=tests $(RUN) python -m bench
+
 .PHONY: demo
 demo: $(STAMP) ## Show the product at work in a lab of its own; the first time it builds a control plane (8 minutes)
 	@$(RUN) entrafed-lab demo

@@ -126,7 +126,8 @@ class Chronicle:
         return self._crash.point == Point(name, sum(1 for write in self._writes if write.name == name))
 
     def _note(self, name: str, *, is_azure: bool) -> None:
-        self._writes.append(Write(name, is_azure, before_crash=not self.has_struck))
+        """What was on its way when the operator died was sent before that, though it arrives later."""
+        self._writes.append(Write(name, is_azure, before_crash=not self.has_struck or self.is_dead))
 
     def _strike(self) -> None:
         self.has_struck = True

@@ -58,6 +58,18 @@ async def test_a_new_issuer_is_trusted_first_and_the_former_one_goes_after_its_g
     assert events(world) == ["IssuerRetiring", "IssuerRetired"]
 
 
+async def test_it_goes_in_time_though_the_watch_is_slower_than_the_operator(world: EngineWorld) -> None:
+    of_short_grace(world, 1.0)
+    async with world.operator():
+        world.cluster.apply(federation(WEB))
+        await world.until(world.is_ready)
+        world.cluster.unwatch()
+        announce(world, GREEN)
+        await world.until(lambda: retiring(world) == [BLUE])
+        await world.until(lambda: [c.issuer for c in told(world)] == [GREEN])
+    assert trusted(world) == [GREEN]
+
+
 async def test_it_costs_as_few_writes_as_there_is_to_tell(world: EngineWorld) -> None:
     of_short_grace(world, 1.0)
     async with world.operator():

@@ -77,11 +77,7 @@ class Batches:
         """Send one read, alone or with others. Raises `AzureProblem`."""
         member = _Member(call, budget, path, read, asyncio.get_running_loop().create_future())
         self._waiting.append(member)
-        if len(self._waiting) > self._yet_to_take * self._most:
-            self._yet_to_take += 1
-            sender = asyncio.create_task(self._send(), name="reads")
-            self._senders.add(sender)
-            sender.add_done_callback(self._senders.discard)
+        self._have_all_sent()
         outcome = await member.outcome
         if isinstance(outcome, AzureProblem):
             raise outcome
@@ -93,6 +89,14 @@ class Batches:
         for sender in senders:
             sender.cancel()
         await asyncio.gather(*senders, return_exceptions=True)
+
+    def _have_all_sent(self) -> None:
+        """As many requests on their way to their turn as those who wait need."""
+        while len(self._waiting) > self._yet_to_take * self._most:
+            self._yet_to_take += 1
+            sender = asyncio.create_task(self._send(), name="reads")
+            self._senders.add(sender)
+            sender.add_done_callback(self._senders.discard)
 
     async def _send(self) -> None:
         """One request for all that wait by the time that it may be sent."""
@@ -121,6 +125,8 @@ class Batches:
         return taken
 
     async def _exchange_all(self, members: list[_Member]) -> None:
+        if not members:
+            return
         if len(members) == 1:
             await self._attempt(members[0], partial(self._alone, members[0]))
             return
@@ -156,6 +162,7 @@ class Batches:
 
     def _take_no_more_batches(self, cause: str) -> Unreadable:
         self._most = 1
+        self._have_all_sent()
         log.warning("reads of Microsoft Graph are sent one by one from now on", problem=cause)
         return Unreadable(cause)
 

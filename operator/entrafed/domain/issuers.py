@@ -58,7 +58,7 @@ def retiring(
         pair, since = record.trust.pair, record.retiring_since
         if pair.issuer in announced.issuers or pair.subject != subject or (record.item != item and since is None):
             continue
-        if since is None or now < min(since, now) + grace:
+        if since is None or now < since + grace:
             pairs[pair] = Retirement(None if since is None else min(since, now), certain=announced.certain_in <= 0)
     return pairs
 

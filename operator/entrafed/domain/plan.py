@@ -4,7 +4,7 @@ Credentials are a set of pairs: renaming an item or swapping two writes nothing.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from entrafed.api.choices import DriftPolicy
 from entrafed.api.reasons import Reason
@@ -29,6 +29,11 @@ class Delete:
 
 
 Step = Create | Update | Delete
+
+
+def name_of(step: Step) -> str:
+    """The credential that a step writes or removes."""
+    return step.name if isinstance(step, Delete) else step.credential.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ def plan(
     used = {c.name for c in there if any(ask.holds(c.name, c.pair) for ask in asking)}
     for trust, ask in _holders(there, asking, draft).items():
         used.add(_place(trust, ask, there, clusters[0], draft))
+    misnamed -= _overwrite(listed, misnamed, draft)
     unmade = stuck | {trust for trust, verdict in draft.verdicts.items() if verdict.reason is not Reason.SYNCED}
     unused = sorted(ours - used - _stood_for(unmade, asking))
     deletes = [Delete(name) for name in unused if _may_go(name, there, asking)] if may_remove else []
@@ -95,7 +101,8 @@ def plan(
     succeeded = {pair.subject for ask in asking for pair in ask.retiring}
     draft.creates.sort(key=lambda create: create.credential.trust.pair.subject not in succeeded)  # what made way for it
     yielding = _yielding(there, ours, asking) if may_remove else {}
-    steps = [*broken, *draft.updates, *_make_before_break(draft, deletes, yielding, stuck, room=LIMIT - len(there))]
+    room = LIMIT - len([c for c in listed if c.name not in misnamed])
+    steps = [*broken, *draft.updates, *_make_before_break(draft, deletes, yielding, stuck, room=room)]
     orphans = tuple(c.name for c in there if c.name not in ours | used and _mark_of(c, clusters))
     return Plan(tuple(steps), draft.verdicts, orphans)
 
@@ -107,10 +114,7 @@ def _mark_of(credential: ObservedCredential, clusters: tuple[str, ...]) -> Mark 
 
 
 def _misnamed(there: list[ObservedCredential], asking: list[Ask], clusters: tuple[str, ...]) -> set[str]:
-    """Ours by its full mark, but holding another pair than the mark says: drift, which has to make way first.
-
-    Overwriting it in place was tried and rejected: two that are swapped would need a third name to pass each other.
-    """
+    """Ours by its full mark, but holding another pair than the mark says: drift, which has to make way."""
     owners = {a.owner for a in asking if a.stance is Stance.RECONCILE and a.drift is DriftPolicy.REPAIR}
     kept = {pair for a in asking for pair in a.kept}
     return {
@@ -121,6 +125,25 @@ def _misnamed(there: list[ObservedCredential], asking: list[Ask], clusters: tupl
         and c.pair not in kept
         and (c.pair is None or pair_mark(c.pair) != mark.pair)
     }
+
+
+def _overwrite(listed: list[ObservedCredential], misnamed: set[str], draft: _Draft) -> set[str]:
+    """Of the misnamed, what is wanted back and can be overwritten where it stands: a list may be old, and what it shows
+    as changed be right again. It cannot while another holds its pair (of two that are swapped one has to go first), nor
+    become flexible, or cease to be."""
+    held = {c.pair for c in listed}
+    standing = {c.name.lower(): c for c in listed if c.name in misnamed}
+    overwritten = set[str]()
+    for create in list(draft.creates):
+        new = create.credential
+        there = standing.get(new.name)
+        if there is None or there.pair is None or new.trust.pair in held:
+            continue
+        if bool(there.pair.expression) == bool(new.trust.pair.expression):
+            draft.creates.remove(create)
+            draft.updates.append(Update(replace(new, name=there.name)))
+            overwritten.add(there.name)
+    return overwritten
 
 
 def _reported(asking: list[Ask]) -> dict[Trust, str]:

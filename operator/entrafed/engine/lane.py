@@ -1,12 +1,14 @@
 """What is known of one parent's credentials between two runs: the last list, and our own writes that it may lack."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from entrafed.api.reasons import Reason
 from entrafed.domain.credentials import LIMIT, NewCredential, ObservedCredential, ParentKind
 from entrafed.domain.errors import Problem
+from entrafed.domain.findings import IN_PROGRESS
 from entrafed.domain.marks import is_marked_for
-from entrafed.domain.plan import Step
+from entrafed.domain.plan import Delete, Step, name_of
 from entrafed.engine.timing import Timing
 
 AGREEING = {ParentKind.APPLICATION: 2, ParentKind.MANAGED_IDENTITY: 1}
@@ -50,6 +52,8 @@ class Lane:
     """Of these, what others had put under a name of ours, and what had to make way for it to be written again."""
     refused: dict[Step, tuple[Problem, float]] = field(default_factory=dict)
     """Steps that nothing but a person's act will let through, and from when on they are tried again all the same."""
+    moot: dict[Step, float] = field(default_factory=dict)
+    """Steps that Azure lately refused because it is so already, and when: a list that shows otherwise is an old one."""
     _listed: dict[str, ObservedCredential] = field(default_factory=dict)
     _recent: dict[str, _Recent] = field(default_factory=dict)
     _confirmations: int = 0
@@ -63,6 +67,7 @@ class Lane:
         """
         self._listed = {credential.name: credential for credential in listed}
         self.listed_at = at
+        self.moot = {step: since for step, since in self.moot.items() if at - since <= self.timing.lag_limit}
         self._confirmations += 1
         if len(listed) >= LIMIT:  # what was refused for lack of room is the plan's affair now: it may make some
             self.refused = {s: r for s, r in self.refused.items() if r[0].reason is not Reason.QUOTA_EXCEEDED}
@@ -101,6 +106,29 @@ class Lane:
             self.deleted.discard(name)
             self.unanswered_at = at
 
+    def note_moot(self, step: Step, at: float) -> None:
+        """Take the answer that what a step is to bring about is so already. It does not outweigh a list, but there is
+        no use in asking again before no replica can lag any more. What has one place only has no replica that lags."""
+        self.list_from = at
+        if AGREEING[self.kind] > 1:
+            self.moot[step] = at
+
+    def objection_to(self, step: Step, now: float) -> Problem | None:
+        """Why a step is not to be tried now, though the plan wants it. A removal is not worth a word."""
+        problem, until = self.refused.get(step, (None, now))
+        if until > now:
+            return problem
+        return IN_PROGRESS if step in self.moot and not isinstance(step, Delete) else None
+
+    def look_for(self, steps: Iterable[Step], now: float) -> float:
+        """Seconds until the next list, when one of these steps is moot: the last came from a replica that lags."""
+        since = min((self.moot[step] for step in steps if step in self.moot), default=None)
+        if since is None:
+            return float("inf")
+        pause = max(self.timing.agreement, (self.listed_at - since) / 2)
+        self.list_from = max(self.list_from, self.listed_at + pause)
+        return max(0.0, self.list_from - now)
+
     def note_missing(self, name: str) -> bool:
         """Take the answer that there is nothing of this name to delete. False: what we wrote lately may only be unknown
         yet to the replica that answered. Unlike a deletion it does not outweigh a list that shows the name again."""
@@ -113,6 +141,7 @@ class Lane:
 
     def _remember(self, name: str, credential: ObservedCredential | None, at: float) -> None:
         self._recent[name] = _Recent(credential, at)
+        self.moot = {step: since for step, since in self.moot.items() if name_of(step) != name}
         self._confirmations = 0
         self.list_from = at
 

@@ -16,7 +16,7 @@ from entrafed.domain.drift import difference
 from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, Problem, ProblemKind
 from entrafed.domain.findings import IN_PROGRESS, Finding
 from entrafed.domain.marks import is_marked_for, read_mark
-from entrafed.domain.plan import Create, Delete, Plan, Step, plan
+from entrafed.domain.plan import Create, Delete, Plan, Step, name_of, plan
 from entrafed.engine.absence import MISSED, Absences
 from entrafed.engine.concerned import owners_of_drift, writer_of
 from entrafed.engine.handover import amendments_of, is_handed_over
@@ -25,7 +25,7 @@ from entrafed.engine.orphans import Orphans
 from entrafed.engine.ports import Azure, Clock
 from entrafed.engine.queue import Backoff
 from entrafed.engine.reads import Reads
-from entrafed.engine.standings import NO_ROOM, PROPAGATING, Run, finding_of, name_of
+from entrafed.engine.standings import NO_ROOM, PROPAGATING, Run, finding_of
 from entrafed.engine.table import Table
 from entrafed.engine.timing import Timing
 
@@ -186,7 +186,7 @@ class Settler:
             if self._recall_refusals(lane, run):
                 run.plan = self._plan(parent, lane, unseen, frozenset(run.stuck))
                 continue
-            step = next((s for s in run.plan.steps if name_of(s) not in run.failed), None)
+            step = next((s for s in run.plan.steps if name_of(s) not in run.failed and s not in lane.moot), None)
             step = step or self._unlisted(parent, lane, run, unseen)
             if step is None or run.halted is not None:
                 break
@@ -239,8 +239,9 @@ class Settler:
             write = self._azure.create if isinstance(step, Create) else self._azure.update
             await write(sign_in, parent, step.credential)
         except AzureProblem as failure:
-            is_gone = isinstance(step, Delete) and isinstance(failure, NotFound) and lane.note_missing(step.name)
-            if not is_gone:
+            if isinstance(step, Delete) and isinstance(failure, NotFound) and lane.note_missing(step.name):
+                lane.note_moot(step, self._clock.monotonic())
+            else:
                 full = await self._is_full(parent, lane, sign_in, step, failure)
                 run.miss(step, NO_ROOM) if full else self._miss(lane, step, failure, run)
             return
@@ -268,8 +269,7 @@ class Settler:
         """
         now, stuck = self._clock.monotonic(), len(run.stuck)
         for step in run.plan.steps:
-            problem, until = lane.refused.get(step, (None, now))
-            if problem is not None and until > now:
+            if (problem := lane.objection_to(step, now)) is not None:
                 run.miss(step, problem)
         return len(run.stuck) > stuck
 
@@ -281,7 +281,9 @@ class Settler:
         run.miss(step, problem)
         if problem.stalled:
             lane.refused[step] = (problem, now + self._timing.forbidden)
-        if isinstance(failure, AlreadyThere | NotFound):
+        if isinstance(failure, AlreadyThere):
+            lane.note_moot(step, now)
+        elif isinstance(failure, NotFound):
             lane.list_from = now
         if not failure.answered:
             lane.note_unanswered(name_of(step), now, may_be_there=not isinstance(step, Delete))
@@ -307,9 +309,9 @@ class Settler:
                     waits.append(wait)
                 problems += _problems(finding)
                 self._note(ask, finding)
-        due = lane.confirmation_due(self._clock.monotonic())
-        if due is not None:
-            waits.append(due)
+        now = self._clock.monotonic()
+        due = lane.confirmation_due(now)
+        waits += [lane.look_for(run.plan.steps, now), *([] if due is None else [due])]
         if problems:
             waits.append(self._next_try(parent, problems))
         else:
@@ -340,6 +342,8 @@ class Settler:
         quiet_at = self._quiet_at(ask, lane)
         if quiet_at > now:
             return finding, quiet_at - now
+        if lane.listed_at < lane.list_from:
+            return finding, max(0.0, lane.list_from - now)
         needed = 1 if quiet_at == NEVER else 2
         if lane.quiet_reads(ask.uid, quiet_at) >= needed:
             return replace(finding, clean=True), self._timing.resync

@@ -10,7 +10,7 @@ from entrafed.domain.drift import difference
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import IN_PROGRESS, Finding, Left, Standing
 from entrafed.domain.marks import read_mark
-from entrafed.domain.plan import Delete, Plan, Step, Verdict
+from entrafed.domain.plan import Delete, Plan, Step, Verdict, name_of
 from entrafed.engine.lane import Lane
 
 PROPAGATING = Problem(
@@ -44,11 +44,6 @@ class Run:
 
     def problem_of(self, name: str) -> Problem | None:
         return self.failed.get(name) or self.halted
-
-
-def name_of(step: Step) -> str:
-    """The credential that a step writes or removes."""
-    return step.name if isinstance(step, Delete) else step.credential.name
 
 
 def finding_of(ask: Ask, asks: list[Ask], lane: Lane, run: Run, clusters: tuple[str, ...]) -> Finding:

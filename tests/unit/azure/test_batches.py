@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from entrafed.api.reasons import Reason
-from entrafed.azure.answers import NO_BILL, Bill
+from entrafed.azure.answers import NO_BILL, Answer, Bill
 from entrafed.azure.batches import MOST, Batches, Response, Wire
 from entrafed.azure.budgets import Budgets, BudgetSettings, Scope, Spend
-from entrafed.azure.calls import Call, Operation, Service
+from entrafed.azure.calls import Call, Operation, Refused, Service
 from entrafed.azure.exchange import Exchange
 from entrafed.domain.errors import AzureProblem
 from unit.azure.loop_clock import LoopClock
@@ -27,6 +27,7 @@ class GraphInMemory:
 
     seconds: float = 0.0
     bill: Bill = NO_BILL
+    takes_batches: bool = True
     sent: list[tuple[float, list[str]]] = field(default_factory=list)
 
     async def get(self, path: str) -> Response:
@@ -38,6 +39,8 @@ class GraphInMemory:
         requests = json.loads(body)["requests"]
         self.sent.append((now(), [one["url"] for one in requests]))
         await asyncio.sleep(self.seconds)
+        if not self.takes_batches:
+            raise Refused(Answer(405))
         headers = {} if self.bill.units is None else {"X-MS-Resource-Unit": str(self.bill.units)}
         parts = [{"id": one["id"], "status": 200, "headers": headers, "body": one["url"]} for one in requests]
         return Response(200, json.dumps({"responses": parts[::-1]}).encode(), NO_BILL)
@@ -147,6 +150,14 @@ async def test_what_a_read_really_cost_is_heeded() -> None:
     reads = Reads(graph, slots=1)
     await asyncio.gather(*map(reads.ask, paths(3_000)))
     assert graph.sent[-1][0] == pytest.approx((9_000 - 900) / (240 * 0.9), abs=0.5)
+
+
+async def test_who_waits_while_batches_turn_out_not_to_be_taken_is_sent_alone_and_forgotten_by_nobody() -> None:
+    graph = GraphInMemory(seconds=1.0, takes_batches=False)
+    reads = Reads(graph, slots=1)
+    results = await asyncio.gather(*map(reads.ask, paths(60)), return_exceptions=True)
+    assert graph.sizes == [20, *[1] * 40]
+    assert [one for one in results if not isinstance(one, AzureProblem)] == paths(40, start=20)
 
 
 async def test_who_is_cancelled_before_the_request_is_not_asked_for() -> None:

@@ -84,13 +84,14 @@ class Settling:
     """A parent with credentials, long after the start of the process."""
 
     there: tuple[ObservedCredential, ...] = ()
+    parent: Parent = PARENT
     azure: AnsweringAzure = field(default_factory=AnsweringAzure)
     clock: HandClock = field(default_factory=HandClock)
     table: Table = field(default_factory=Table)
     counting: Counting = field(default_factory=Counting)
 
     def __post_init__(self) -> None:
-        self.azure.held[PARENT] = {credential.name: credential for credential in self.there}
+        self.azure.held[self.parent] = {credential.name: credential for credential in self.there}
         self.table.listed(frozenset())
         self.noted: list[str] = []
         self.repaired: list[tuple[str, str, str]] = []
@@ -112,15 +113,15 @@ class Settling:
 
     def held(self) -> dict[str, ObservedCredential]:
         """What Azure holds."""
-        return self.azure.held[PARENT]
+        return self.azure.held[self.parent]
 
     async def settle(self, *asks: Ask, seconds: float = 0.0) -> float | None:
         """Let these ask, and settle once; then again as often as the settler itself wants within so many seconds."""
         for ask in asks:
-            self.table.put(PARENT, ask)
+            self.table.put(self.parent, ask)
         until = self.clock.seconds + seconds
-        again = await self.settler.settle(PARENT)
+        again = await self.settler.settle(self.parent)
         while again is not None and self.clock.seconds + again <= until:
             self.clock.seconds += max(again, 0.01)
-            again = await self.settler.settle(PARENT)
+            again = await self.settler.settle(self.parent)
         return again

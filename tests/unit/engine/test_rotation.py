@@ -159,6 +159,7 @@ async def test_a_suspended_object_keeps_all_and_is_not_denied_for_its_former_iss
         ([written(GREEN)], False),
         ([written(BLUE), written(GREEN)], False),
         ([written(BLUE), written(GREEN, retiringSince=to_text(CREATED_AT))], False),
+        ([written(BLUE), written(GREEN, retiringSince="2020-01-01T00:00:00Z")], False),
         ([], False),
     ],
 )

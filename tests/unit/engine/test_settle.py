@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Ask, Record, Stance
-from entrafed.domain.credentials import ObservedCredential, Trust
-from entrafed.domain.errors import AzureProblem, NotFound, ProblemKind
+from entrafed.domain.credentials import ObservedCredential, Parent, ParentKind, Trust
+from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, ProblemKind
 from entrafed.domain.marks import owner_mark, read_mark
+from unit.domain.federations import IDENTITY, TENANT
 from unit.engine.port_fakes import problem
 from unit.engine.settling import (
     CLUSTER,
@@ -285,6 +286,96 @@ async def test_a_credential_that_was_just_written_is_not_gone_because_one_replic
     finding = world.table.finding_of("web")
     assert finding is not None
     assert finding.clean
+    assert world.held() == {}
+
+
+# A list that comes from a replica which lags, after Azure itself said how it is
+
+
+def refusing_removals(world: Settling, times: int) -> None:
+    """Azure says, after a moment, that there is nothing of that name."""
+
+    def refuse(verb: str, _name: str) -> NotFound | None:
+        world.clock.seconds += 0.1
+        is_refused = verb == "delete" and len(world.azure.names("delete")) <= times
+        return NotFound(problem(Reason.PROGRESSING)) if is_refused else None
+
+    world.azure.refuses = refuse
+
+
+def conflict() -> AlreadyThere:
+    return AlreadyThere(problem(Reason.CREDENTIAL_CONFLICT, ProblemKind.CONFLICT))
+
+
+async def test_what_azure_says_is_there_already_is_not_sent_again_because_a_list_lacks_it() -> None:
+    old, new = named("web", A), named("web", B)
+    world = Settling((standing(old, A), standing(new, B)))
+    world.azure.refuses = lambda verb, name: conflict() if (verb, name) == ("create", new) else None
+    world.azure.lists = [(standing(old, A),) for _ in range(5)]
+    edited = replace(asking("web", B, records=(record(old, A),)), items=(("item", B),))
+    await world.settle(edited, seconds=3)
+    assert world.azure.names("create") == [new]
+    assert world.azure.names("delete") == []  # it is not certain that the successor stands
+    await world.settle(edited, seconds=TIMING.lag_limit / 2)
+    assert world.azure.names("create") == [new]
+    assert list(world.held()) == [new]
+
+
+async def test_what_azure_says_is_there_is_sent_again_when_no_replica_can_lag_any_more() -> None:
+    world = Settling()
+    world.azure.refuses = lambda verb, _name: conflict() if len(world.azure.names("create")) == 1 else None
+    await world.settle(asking("web", A), seconds=TIMING.lag_limit * 0.9)
+    assert len(world.azure.names("create")) == 1
+    await world.settle(asking("web", A), seconds=TIMING.lag_limit)
+    assert list(world.held()) == [named("web", A)]
+
+
+async def test_a_place_that_shows_no_replicas_is_asked_again_soon() -> None:
+    world = Settling(parent=Parent(ParentKind.MANAGED_IDENTITY, TENANT, IDENTITY))
+    world.azure.refuses = lambda verb, _name: conflict() if len(world.azure.names("create")) == 1 else None
+    await world.settle(asking("web", A), seconds=5)
+    assert list(world.held()) == [named("web", A)]
+
+
+async def test_what_azure_says_is_gone_is_not_removed_again_because_a_list_shows_it() -> None:
+    name = named("web", A)
+    world = Settling()
+    refusing_removals(world, times=99)
+    world.azure.lists = [(standing(name, A),) for _ in range(5)]
+    leaving = asking("web", stance=Stance.LEAVE, records=(record(name, A),))
+    await world.settle(leaving, seconds=3)
+    assert world.azure.names("delete") == [name]
+    finding = world.table.finding_of("web")
+    assert finding is not None
+    assert [(left.credential.name, left.problem) for left in finding.left] == [(name, None)]
+    await world.settle(leaving, seconds=TIMING.lag_limit * 2)
+    finding = world.table.finding_of("web")
+    assert finding is not None
+    assert finding.clean
+    assert world.azure.names("delete") == [name]
+
+
+async def test_what_lists_go_on_to_show_is_removed_though_azure_once_said_that_it_was_gone() -> None:
+    name = named("web", A)
+    world = Settling((standing(name, A),))
+    refusing_removals(world, times=1)
+    leaving = asking("web", stance=Stance.LEAVE, records=(record(name, A),))
+    await world.settle(leaving, seconds=TIMING.lag_limit * 3)
+    assert world.azure.names("delete") == [name, name]
+    assert world.held() == {}
+
+
+async def test_what_is_asked_for_again_after_it_was_gone_is_made_at_once() -> None:
+    name = named("web", A)
+    world = Settling()
+    refusing_removals(world, times=1)
+    world.azure.lists = [(standing(name, A),)]
+    await world.settle(asking("web", records=(record(name, A),)))
+    world.azure.lists = [()]
+    world.settler.look_again(world.parent)
+    await world.settle(asking("web", A))
+    assert list(world.held()) == [name]
+    await world.settle(asking("web"))
     assert world.held() == {}
 
 

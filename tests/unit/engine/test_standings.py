@@ -16,10 +16,10 @@ from entrafed.domain.credentials import LIMIT, NewCredential, ObservedCredential
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import Finding, Knowledge, Outcome
 from entrafed.domain.marks import owner_mark, pair_mark
-from entrafed.domain.plan import plan
+from entrafed.domain.plan import name_of, plan
 from entrafed.domain.summary import summarise
 from entrafed.engine.lane import Lane
-from entrafed.engine.standings import Run, finding_of, name_of
+from entrafed.engine.standings import Run, finding_of
 from unit.domain.federations import federation, oidc
 from unit.engine.port_fakes import problem
 from unit.engine.settling import CLUSTER, FOREIGN, TIMING, asking, named, record, standing, trust

@@ -85,6 +85,7 @@ class Hosts:
             if "identity" in document:
                 block = self._read(host, document["identity"])
                 self._check_right_to_assign(request, host, block)
+                block = self._heeded(host, block)
             self._check_dead(request, host, block)
         if host.running is not None:
             message = "The operation cannot be performed because another operation on this resource is in progress."
@@ -197,7 +198,7 @@ class Hosts:
             )
 
     def _wanted(self, host: Host, block: Block) -> HostIdentity:
-        self._check_removals(host, block)
+        self._check_mixed(host, block)
         current = host.identity
         left = afterwards(block, set(current.attached), merge=self._merges(host))
         kept = {key: item for key, item in current.attached.items() if key in left}
@@ -208,18 +209,22 @@ class Hosts:
             system = self._world.new_system_identity(host)
         return HostIdentity(system if block.system else None, {**kept, **new})
 
-    def _check_removals(self, host: Host, block: Block) -> None:
+    def _check_mixed(self, host: Host, block: Block) -> None:
         mixed = any(key.lower() not in host.attached for key in block.given) and bool(block.removed)
         refused = self._variants.scale_set_changes is Acceptance.REFUSED
         if mixed and refused and host.kind is HostKind.SCALE_SET:  # terraform-provider-azurerm #25058
             raise failed_identity_operation(host.resource_id, "Identities cannot be added and removed in one request.")
-        if self._variants.unassigned_removal is Acceptance.ACCEPTED:
-            return
-        any_case = self._variants.removal_keys is RemovalKeys.ANY_CASE
+
+    def _heeded(self, host: Host, block: Block) -> Block:
+        """The block without identities that are to go and are not there, or are not known as they are spelled."""
         shown = {self._documents.key(item) for item in host.attached.values()}
-        for key in block.removed:
-            if not (key.lower() in host.attached if any_case else key in shown):
-                raise failed_identity_operation(host.resource_id, f"The identity '{key}' is not assigned.")
+        any_case = self._variants.removal_keys is RemovalKeys.ANY_CASE
+        unassigned = [
+            key for key in block.removed if not (key.lower() in host.attached if any_case else key in shown)
+        ]  # fmt: skip
+        if unassigned and self._variants.unassigned_removal is Acceptance.REFUSED:
+            raise failed_identity_operation(host.resource_id, f"The identity '{unassigned[0]}' is not assigned.")
+        return replace(block, removed=tuple(key for key in block.removed if key not in unassigned))
 
     def _attachment(self, host: Host, key: str) -> Attachment:
         identity = self._world.identities.get(key.lower())

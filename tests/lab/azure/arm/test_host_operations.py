@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError
 
 from arm_hosts import PATCHED, HostCalls, block, hosts_as, planted_host
 from arm_world import header, refused, send
 from azure_callers import MovableClock, only
-from entrafed_lab.azure import SimulatedAzure, Variants
+from entrafed_lab.azure import Fault, ServiceName, SimulatedAzure, Variants
 from entrafed_lab.azure.host_types import HostKind
 from entrafed_lab.azure.hosts import Failure, throttled_behind_the_host
 from entrafed_lab.azure.seed import API_IDENTITY, API_VM, WEB_IDENTITY, WEB_VM
@@ -191,12 +191,17 @@ async def test_what_others_do_meanwhile_stays(start_azure: StartAzure) -> None:
 async def test_an_update_whose_answer_is_lost_is_found_again_on_the_host(start_azure: StartAzure) -> None:
     clock = MovableClock()
     azure = await start_azure(delays=LASTS, clock=clock)
+    azure.faults.add(Fault((ServiceName.ARM,), ("PATCH",), lose_answer=True, times=1))
     async with hosts_as(azure) as hosts:
-        await hosts.begin(WEB_VM, block(API_IDENTITY))
+        with pytest.raises(AzureError):
+            await hosts.begin(WEB_VM, block(API_IDENTITY))
         assert (await hosts.get(WEB_VM))["properties"]["provisioningState"] == "Updating"
         with refused(409, "OperationNotAllowed") as caught:
             await hosts.begin(WEB_VM, block(API_IDENTITY))
         assert header(caught, "Retry-After") is None
+        clock.forward(30)
+        assert await hosts.assigned(WEB_VM) == {"web", "api"}
+        assert [record.answered for record in azure.log.named("hosts.update")] == [False, True]
 
 
 @pytest.mark.parametrize("gone", [True, False])

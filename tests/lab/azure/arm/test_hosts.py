@@ -163,6 +163,14 @@ async def test_an_identity_may_have_to_be_taken_off_under_the_spelling_that_the_
         assert await hosts.assigned(host) == {"api"}
 
 
+async def test_another_spelling_may_be_passed_over_in_silence(start_azure: StartAzure) -> None:
+    variants = Variants(removal_keys=RemovalKeys.AS_SHOWN, unassigned_removal=Acceptance.ACCEPTED)
+    azure = await start_azure(variants=variants)
+    async with hosts_as(azure) as hosts:
+        await hosts.patch(WEB_VM, block(API_IDENTITY, removed=(WEB_IDENTITY,)))
+        assert await hosts.assigned(WEB_VM) == {"web", "api"}
+
+
 @on_each
 @pytest.mark.parametrize("given", ["SystemAssigned", "None"])
 async def test_a_type_without_user_assigned_takes_no_ids(
