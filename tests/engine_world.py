@@ -19,7 +19,7 @@ from entrafed.azure import BudgetSettings, CallTiming, MicrosoftCloud
 from entrafed.domain.marks import cluster_mark
 from entrafed.domain.outputs import Output
 from entrafed.engine.engine import Engine
-from entrafed.engine.ports import Clock
+from entrafed.engine.ports import Azure, Clock
 from entrafed.engine.timing import Timing
 from entrafed.runtime.clock import SystemClock
 from entrafed.runtime.metrics import Metrics
@@ -109,6 +109,15 @@ def config_map(name: str) -> Manifest:
     return {"configMap": {"name": name}}
 
 
+Between = Callable[[Azure, int], Azure]
+"""What stands between the engine and Azure in a life of the operator, by the life's number."""
+
+
+def straight(azure: Azure, _life: int) -> Azure:
+    """Nothing."""
+    return azure
+
+
 @dataclass
 class EngineWorld:
     """A cluster, an Azure, and the operator between them, which may be killed and started again."""
@@ -123,6 +132,8 @@ class EngineWorld:
     clock: Clock = field(default_factory=SystemClock)
     gate: WriteGate = field(default_factory=WriteGate)
     engine: Engine | None = None
+    between: Between = straight
+    lives: int = 0
     metrics: Metrics = field(default_factory=lambda: Metrics(time.monotonic))
 
     def connect(self, *rules: Manifest, name: str = "default", **spec: Any) -> None:
@@ -207,6 +218,7 @@ class EngineWorld:
     @asynccontextmanager
     async def operator(self) -> AsyncIterator[Engine]:
         """One life of the operator."""
+        self.lives += 1
         gate = self.gate = WriteGate()
         cloud = MicrosoftCloud(
             clusters=(CLUSTER,),
@@ -221,7 +233,7 @@ class EngineWorld:
         )
         async with cloud:
             engine = Engine(
-                azure=cloud,
+                azure=self.between(cloud, self.lives),
                 assignments=cloud,
                 kube=self.cluster,
                 clock=self.clock,

@@ -31,11 +31,12 @@ def _wrong_writes(clean: Story, story: Story, crash: Crash) -> Iterator[str]:
 
     Sent beyond that, and only after something went wrong, may be what has no effect any more: a creation or a deletion
     that Azure refuses because it is done, an update to what stands already. When an answer was lost, once the write in
-    question; when the operator died, once each of those that the dead one had sent.
+    question; when the operator died, once each of those of the dead one that had reached Azure: a replica that lags
+    shows none of them, nor does it help to ask again, and what was recorded is removed by its name.
     """
     missing = Counter(write.name for write in clean.writes if write.is_azure)
-    sent = {write.name for write in story.writes if write.is_azure and write.before_crash}
-    repeatable = Counter({crash.point.write} if crash.mode is Mode.LOST else sent)
+    reached = {write.name for write in story.writes if write.before_crash and write.status is not None}
+    repeatable = Counter({crash.point.write} if crash.mode is Mode.LOST else reached)
     for write in story.writes:
         reached_nobody = write.status is None and write.name == crash.point.write
         if not write.is_azure or reached_nobody:

@@ -10,7 +10,7 @@ from typing import Any
 import trustme
 
 from crash.chronicle import Chronicle, Crash, Write
-from engine_world import EngineWorld
+from engine_world import Between, EngineWorld, straight
 from entrafed.azure import BudgetSettings
 from entrafed_lab.azure import Delays, KeyRing
 from entrafed_lab.azure.objects import Application, Identity
@@ -40,16 +40,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`before` is how the world came to be what it is: what goes wrong goes wrong in `steps`.
-
-    `is_seen_at_once`: somebody changes Azure in a step and has the operator look. It sees that only where no replica
-    lags.
-    """
+    """`before` is how the world came to be what it is, as every replica shows it; things go wrong in `steps`."""
 
     name: str
     steps: tuple[Step, ...]
     before: tuple[Step, ...] = ()
-    is_seen_at_once: bool = False
 
 
 @dataclass(slots=True)
@@ -69,12 +64,13 @@ class NeverQuiet(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What the worlds of a test share; `replica_lag` of Graph is in seconds."""
+    """What the worlds of a test share; `replica_lag` is in seconds. The engine sees Azure through `between`."""
 
     ca: trustme.CA
     keys: KeyRing
     directory: Path
     replica_lag: float = 0.0
+    between: Between = straight
 
     async def play(self, scenario: Scenario, crash: Crash | None = None) -> Story:
         """Live through a scenario. Raises `NeverQuiet`."""
@@ -87,6 +83,7 @@ class Stage:
         unhurried = BudgetSettings(rate_scale=1000.0)
         async with virtual_world(self.directory, ca=self.ca, keys=self.keys, delays=delays, budgets=unhurried) as world:
             world.timing = replace(world.timing, issuer_grace=ISSUER_GRACE)
+            world.between = self.between
             yield world
 
 
@@ -99,6 +96,8 @@ class _Play:
         self._prelude = list(scenario.before)
         self._todo = list(scenario.steps)
         self._has_acted = False
+        self._settled_at = 0.0
+        """Until then one who lives anew has a second look to come, at what a replica that lags did not show."""
         self._story = Story()
 
     async def to_the_end(self) -> Story:
@@ -106,10 +105,12 @@ class _Play:
             for step in self._prelude:
                 step.act(self._world)
                 await self._rest(step, None)
+            await asyncio.sleep(self._world.azure.world.delays.replica_lag)
             chronicle = Chronicle(self._world, self._crash)
             await self._go_on(chronicle)
         if self._todo:
             chronicle.new_life()
+            self._settled_at = self._world.clock.monotonic() + self._world.timing.lag_limit * 1.1
             async with self._world.operator():
                 await self._go_on(chronicle)
         self._story.requests = len(self._world.azure.log)
@@ -143,7 +144,7 @@ class _Play:
         for _ in range(int(PATIENCE / POLL)):
             if chronicle is not None and chronicle.is_dead:
                 return False
-            if engine.is_idle(self._world.timing.quiet * 1.2):
+            if engine.is_idle(self._world.timing.quiet * 1.2) and self._world.clock.monotonic() > self._settled_at:
                 return True
             await asyncio.sleep(POLL)
         raise NeverQuiet
