@@ -14,6 +14,8 @@ from entrafed.azure.error_table import (
     FORBIDDEN,
     GONE,
     GRAPH,
+    LOGIN,
+    REFUSALS,
     TERMINAL,
     THROTTLED,
     TRANSIENT,
@@ -68,6 +70,8 @@ ASSIGNMENT_ROWS = (
         "there is no such scope; check its resource id", NotFound),
 
     # Service principals
+    Row(LOGIN, (Operation.SEE_WHETHER_PROVISIONED,), REFUSALS, (), TRANSIENT, Reason.AZURE_ERROR,
+        "the answer tells nothing of that: {text}"),
     Row(GRAPH, PROVISION, (409,), ("Request_MultipleObjectsWithSameKeyValue",), CONFLICT, Reason.ASSIGNMENT_CONFLICT,
         "the application has a service principal there already", AlreadyThere),
     Row(GRAPH, PRINCIPALS, (403,), ("Authorization_RequestDenied",), FORBIDDEN, Reason.ACCESS_DENIED,

@@ -25,6 +25,7 @@ class Operation(StrEnum):
     """What is asked; also the metric's label."""
 
     SIGN_IN = "sign_in"
+    SEE_WHETHER_PROVISIONED = "see_whether_provisioned"
     READ_SELF = "read_self"
     READ_TARGET = "read_target"
     READ_IDENTITY = "read_identity"

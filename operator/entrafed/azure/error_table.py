@@ -26,6 +26,7 @@ CHANGE = (Operation.UPDATE_CREDENTIAL, Operation.DELETE_CREDENTIAL)
 TARGET = (Operation.READ_TARGET, Operation.LIST_CREDENTIALS, Operation.CREATE_CREDENTIAL)
 IDENTITY = (Operation.READ_IDENTITY,)
 ITSELF = (Operation.READ_SELF,)
+SIGN_IN = (Operation.SIGN_IN,)
 
 TERMINAL, FORBIDDEN, CONFLICT = ProblemKind.TERMINAL, ProblemKind.FORBIDDEN, ProblemKind.CONFLICT
 WAITING, THROTTLED, TRANSIENT = ProblemKind.WAITING, ProblemKind.THROTTLED, ProblemKind.TRANSIENT
@@ -98,7 +99,7 @@ ROWS = (
         "there is no room: a managed identity carries at most 20 credentials"),
 
     # Somebody must grant a right, lift a policy or a lock.
-    Row(LOGIN, ANY, REFUSALS, (), TRANSIENT, Reason.SIGN_IN_FAILED, "the sign-in was refused: {text}"),
+    Row(LOGIN, SIGN_IN, REFUSALS, (), TRANSIENT, Reason.SIGN_IN_FAILED, "the sign-in was refused: {text}"),
     Row(DIRECTORY, ANY, (401,), (), TRANSIENT, Reason.SIGN_IN_FAILED,
         "the operator's access token was not accepted; a new one is asked for"),
     Row(GRAPH, WRITES, (403,), ("Authorization_RequestDenied",), FORBIDDEN, Reason.OWNER_REQUIRED,

@@ -72,7 +72,7 @@ class Exchange:
             return reply
         if failure.code is not None:
             self._count(call, failure.code, started)
-            _warn(failure.problem)
+            _tell(failure.problem)
         if failure.held is not None:
             budget.hold(failure.held, failure.hold_seconds)
         return failure.problem
@@ -81,6 +81,7 @@ class Exchange:
         self._seen(call.service.value, call.operation.value, code, self._clock.monotonic() - started)
 
 
-def _warn(failure: AzureProblem) -> None:
+def _tell(failure: AzureProblem) -> None:
     problem = failure.problem
-    log.warning("azure request failed", problem=problem.message, reason=problem.reason, request_id=failure.request_id)
+    tell = log.warning if problem.warning else log.info
+    tell("azure request failed", problem=problem.message, reason=problem.reason, request_id=failure.request_id)

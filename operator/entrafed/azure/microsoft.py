@@ -16,6 +16,7 @@ from entrafed.azure.assigners import Assigner, HostAssigner, RoleAssigner, Tenan
 from entrafed.azure.budgets import Budgets, BudgetSettings, Waited
 from entrafed.azure.calls import Operation, Seen
 from entrafed.azure.clock import Clock
+from entrafed.azure.consent import Consents
 from entrafed.azure.credential import Signed, SingleFlight, object_id_in
 from entrafed.azure.exchange import CallTiming, Exchange
 from entrafed.azure.graph import Graph, graph_scope, http_client
@@ -41,6 +42,7 @@ class Connected:
     graph: Graph
     arm: Arm
     roles: Roles
+    consents: Consents
     assigners: Mapping[ParentKind, Assigner]
 
 
@@ -156,6 +158,10 @@ class MicrosoftCloud:
         """What an application is in the connection's tenant; `NotFound` when it is nothing there."""
         return await self._connect(sign_in).graph.service_principal(client_id)
 
+    async def is_provisioned(self, sign_in: SignIn, tenant_id: str, client_id: str) -> bool:
+        """Whether an application is in a tenant that the operator has no connection to."""
+        return await self._connect(sign_in).consents.is_provisioned(tenant_id, client_id)
+
     async def role_definitions(self, sign_in: SignIn, scope: str, name: str) -> tuple[RoleDefinition, ...]:
         """The roles of this name that can be given at a scope; `NotFound` when the scope is gone."""
         return await self._connect(sign_in).roles.definitions(scope, name)
@@ -201,9 +207,9 @@ class MicrosoftCloud:
         if self._session is None:
             raise RuntimeError("MicrosoftCloud is used outside of its context")
         session = self._session
-        login = Checkpoint(sign_in.login, self._clock)
+        login = AzureTransport(session, Checkpoint(sign_in.login, self._clock))
         credential = SingleFlight(
-            workload_identity(sign_in, self._token_file, AzureTransport(session, login)),
+            workload_identity(sign_in, self._token_file, login),
             sign_in=sign_in,
             exchange=self._exchange,
             budget=self._budgets.login(sign_in),
@@ -226,9 +232,10 @@ class MicrosoftCloud:
         arm = Arm(sign_in, transport=manager, signed=signed, budgets=self._budgets, looks=looks)
         roles = Roles(sign_in, transport=manager, signed=signed, budgets=self._budgets)
         hosts = Hosts(sign_in, transport=manager, signed=signed, budgets=self._budgets)
+        consents = Consents(sign_in, transport=login, exchange=self._exchange, budgets=self._budgets, clock=self._clock)
         assigners: dict[ParentKind, Assigner] = {
             ParentKind.HOST: HostAssigner(hosts, self._clock, self._timing.look),
             ParentKind.SCOPE: RoleAssigner(roles, self._clusters),
             ParentKind.TENANT_APP: TenantAssigner(graph),
         }
-        return Connected(credential, graph, arm, roles, assigners)
+        return Connected(credential, graph, arm, roles, consents, assigners)

@@ -7,7 +7,7 @@ from entrafed.azure.aadsts import AADSTS
 from entrafed.azure.answers import Answer
 from entrafed.azure.assignment_errors import ASSIGNMENT_ROWS
 from entrafed.azure.budgets import Scope
-from entrafed.azure.calls import SPOKEN, Call, Service
+from entrafed.azure.calls import SPOKEN, Call, Operation, Service
 from entrafed.azure.error_table import REFUSALS, ROWS, UNAVAILABLE
 from entrafed.domain.errors import AzureProblem, Problem, ProblemKind
 
@@ -21,7 +21,7 @@ _NO_TEXT = "no reason was given"
 
 def translate(call: Call, answer: Answer) -> AzureProblem:
     """The exception that an answer without success is for the engine."""
-    if call.service is Service.LOGIN and answer.aadsts and answer.status in REFUSALS:
+    if call.operation is Operation.SIGN_IN and answer.aadsts and answer.status in REFUSALS:
         return _sign_in(call, answer)
     row = next((row for row in (*ASSIGNMENT_ROWS, *ROWS) if row.fits(call, answer)), None)
     if row is None:

@@ -94,6 +94,7 @@ def tenant_rows(federation: Federation, items: Iterable[AssignmentItem]) -> tupl
             service_principal_id=row.id_ if row else None,
             origin=row.origin if row else None,
             assignment=row.state if row else None,
+            consent_url=item.consent_url,
         )
 
     return tuple(tenant(item) for item in _of(items, Section.TENANTS))

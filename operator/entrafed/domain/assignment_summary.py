@@ -59,6 +59,7 @@ class AssignmentItem:
     rows: tuple[AssignmentRow, ...]
     problem: Problem | None
     denied_since: str | None = None
+    consent_url: str | None = None
 
     @property
     def label(self) -> str:
@@ -118,6 +119,10 @@ def _asked(outcome: AssignmentOutcome, recorded: tuple[AssignmentRow, ...], foun
         if row is not None:
             rows.append(row)
             stands.add((row.place, row.key))
+    for place in outcome.found:
+        row = _found(place, recorded)
+        rows.append(row)
+        stands.add((row.place, row.key))
     keeping = outcome.problem is not None or any(place.is_denied for place in outcome.places)
     others = tuple(row for row in recorded if (row.place, row.key) not in stands)
     left, removing = _leftover(outcome.section, others, found, keeping=keeping)
@@ -125,7 +130,15 @@ def _asked(outcome: AssignmentOutcome, recorded: tuple[AssignmentRow, ...], foun
         problems.append(removing)
     moving = min(problems, key=lambda one: one.stalled, default=None)
     since = None if outcome.denied_since is None else to_text(outcome.denied_since)
-    return AssignmentItem(outcome.section, outcome.name, (*rows, *left)[:MAX_PLACES], moving, since)
+    shown = (*rows, *left)[:MAX_PLACES]
+    return AssignmentItem(outcome.section, outcome.name, shown, moving, since, outcome.consent_url)
+
+
+def _found(place: Place, recorded: tuple[AssignmentRow, ...]) -> AssignmentRow:
+    """What stands where nothing can be looked at: made by others, unless the status remembers better."""
+    at, key = _place(place.parent), place.assignment.key
+    ours = next((row for row in recorded if (row.place, row.key, row.origin) == (at, key, Origin.OPERATOR)), None)
+    return ours or AssignmentRow(at, key, place.assignment.value, Origin.PRE_EXISTING, AssignmentState.ASSIGNED)
 
 
 def _placed(place: Place, finding: AssignmentFinding | None) -> tuple[AssignmentRow | None, Problem | None]:

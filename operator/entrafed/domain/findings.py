@@ -154,7 +154,9 @@ class Place:
 class AssignmentOutcome:
     """What an item came to before anything was made. With a `problem` its places cannot be told for now.
 
-    `denied_since` is in seconds since the epoch, None for an item of which nothing is denied.
+    `denied_since` is in seconds since the epoch, None for an item of which nothing is denied. At the places of `found`
+    it stands, as somebody else saw to, where nothing can be looked at or written: nothing is asked for there.
+    `consent_url` is where an administrator may still have to consent.
     """
 
     section: Section
@@ -162,6 +164,8 @@ class AssignmentOutcome:
     places: tuple[Place, ...] = ()
     problem: Problem | None = None
     denied_since: float | None = None
+    found: tuple[Place, ...] = ()
+    consent_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def asks_of_items(
             for one in assignments_recorded(federation)
             if (one.section, one.record.item) == (outcome.section, outcome.name)
         ]
-        if outcome.problem is not None:
+        if outcome.problem is not None or outcome.found:
             for one in recorded:
                 shares[one.parent].kept.add(one.record.assignment.key)
         for place in outcome.places:

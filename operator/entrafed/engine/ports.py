@@ -52,6 +52,14 @@ class Azure(Protocol):
         """What an application is in the connection's tenant; `NotFound` when it is nothing there."""
         ...
 
+    async def is_provisioned(self, sign_in: SignIn, tenant_id: str, client_id: str) -> bool:
+        """Whether an application has a service principal in a tenant that the operator has no connection to.
+
+        It shows there as a failed sign-in of the application, so it is asked rarely. Raises `AzureProblem` also when
+        the answer does not tell.
+        """
+        ...
+
     async def role_definitions(self, sign_in: SignIn, scope: str, name: str) -> tuple[RoleDefinition, ...]:
         """The roles of this name that can be given at a scope; `NotFound` when the scope is gone."""
         ...

@@ -59,6 +59,15 @@ class Reads:
         )
         return found
 
+    async def is_provisioned(self, sign_in: SignIn, tenant_id: str, client_id: str, not_before: float) -> bool:
+        """Whether an application is in a tenant that the operator has no connection to."""
+        found: bool = await self._read(
+            ("provisioned", sign_in, tenant_id, client_id),
+            not_before,
+            lambda: self._azure.is_provisioned(sign_in, tenant_id, client_id),
+        )
+        return found
+
     async def role_definitions(
         self, sign_in: SignIn, scope: str, name: str, not_before: float
     ) -> tuple[RoleDefinition, ...]:

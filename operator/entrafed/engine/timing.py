@@ -29,6 +29,8 @@ class Timing:
     """Between looks for a target, or an item's identity, that was not found."""
     forbidden: float = 600.0
     """Between tries of what needs a person to act."""
+    consent: float = 600.0
+    """Between questions whether an administrator has consented: each is a failed sign-in in that tenant's logs."""
     conflict: float = 300.0
     """Between looks at what somebody else holds."""
     resync: float = 3600.0

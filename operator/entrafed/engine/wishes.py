@@ -151,8 +151,12 @@ class Wishes:
         if not allows_tenant(case.rules, tenant_id):
             refusal = refusal_of(case.sign_in, f"tenant {tenant_id}")
             return _denied(outcome, [Place(parent, assignment, case.sign_in, refusal)])
+        if case.target.multi_tenant is False:
+            return replace(outcome, problem=_for_its_own_tenant_only(client_id))
+        if item.connection_ref is None:
+            return await self._by_consent(outcome, Place(parent, assignment, case.sign_in), case)
         try:
-            partner = _way_in(item, tenant_id, case)
+            partner = _way_in(item.connection_ref.name, tenant_id, case)
         except _Unknown as unknown:
             return replace(outcome, problem=unknown.problem)
         if not allows_tenant(partner.rules, tenant_id):
@@ -160,21 +164,32 @@ class Wishes:
             return _denied(outcome, [Place(parent, assignment, partner.sign_in, refusal)])
         return replace(outcome, places=(Place(parent, assignment, partner.sign_in),))
 
-
-def _way_in(item: Tenant, tenant_id: str, case: WishCase) -> TenantAccess:
-    """How the operator gets into another tenant."""
-    client_id = case.target.client_id
-    if case.target.multi_tenant is False:
-        message = (
-            f"application {client_id} is for its own tenant only, so no other can have it; set its signInAudience to "
-            "AzureADMultipleOrgs"
-        )
-        raise _Unknown(Problem(ProblemKind.TERMINAL, Reason.NOT_MULTI_TENANT, message))
-    if item.connection_ref is None:
+    async def _by_consent(self, outcome: AssignmentOutcome, place: Place, case: WishCase) -> AssignmentOutcome:
+        """A tenant that the operator has no way into: whether an administrator there has let the application in."""
+        tenant_id, client_id = place.parent.tenant_id, place.assignment.key
         url = consent_url(CLOUDS[case.sign_in.cloud], tenant_id, client_id)
-        message = f"an administrator of tenant {tenant_id} must consent at {url}"
-        raise _Unknown(Problem(ProblemKind.FORBIDDEN, Reason.CONSENT_REQUIRED, message))
-    name = item.connection_ref.name
+        try:
+            is_there = await self._reads.is_provisioned(case.sign_in, tenant_id, client_id, case.not_before)
+        except AzureProblem as failure:
+            problem = failure.problem
+        else:
+            if is_there:
+                return replace(outcome, found=(place,))
+            message = f"an administrator of tenant {tenant_id} must consent at {url}"
+            problem = Problem(ProblemKind.FORBIDDEN, Reason.CONSENT_REQUIRED, message, self._timing.consent)
+        return replace(outcome, problem=problem, consent_url=None if problem.kind is ProblemKind.TERMINAL else url)
+
+
+def _for_its_own_tenant_only(client_id: str) -> Problem:
+    message = (
+        f"application {client_id} is for its own tenant only, so no other can have it; set its signInAudience to "
+        "AzureADMultipleOrgs"
+    )
+    return Problem(ProblemKind.TERMINAL, Reason.NOT_MULTI_TENANT, message)
+
+
+def _way_in(name: str, tenant_id: str, case: WishCase) -> TenantAccess:
+    """How the operator gets into another tenant, by the name of a connection."""
     partner = case.partner(name)
     if isinstance(partner, Problem):
         raise _Unknown(partner)

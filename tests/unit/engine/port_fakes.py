@@ -54,6 +54,7 @@ class AnsweringAzure:
     targets: dict[Target, ResolvedTarget | AzureProblem] = field(default_factory=dict)
     identities: dict[str, ManagedIdentity | AzureProblem] = field(default_factory=dict)
     principals: dict[str, ServicePrincipal | AzureProblem] = field(default_factory=dict)
+    provisioned: dict[str, bool | AzureProblem] = field(default_factory=dict)
     roles: dict[str, tuple[RoleDefinition, ...] | AzureProblem] = field(default_factory=dict)
     own: OwnIdentity | AzureProblem = field(default_factory=lambda: OwnIdentity(OPERATOR, "own"))
     refuses: Callable[[str, str], AzureProblem | None] = lambda _verb, _name: None
@@ -72,6 +73,9 @@ class AnsweringAzure:
 
     async def service_principal(self, sign_in: SignIn, client_id: str) -> ServicePrincipal:
         return await self._answer("principal", client_id, self.principals.get(client_id))
+
+    async def is_provisioned(self, sign_in: SignIn, tenant_id: str, client_id: str) -> bool:
+        return await self._answer("provisioned", tenant_id, self.provisioned.get(tenant_id, False))
 
     async def role_definitions(self, sign_in: SignIn, scope: str, name: str) -> tuple[RoleDefinition, ...]:
         return await self._answer("role", name, self.roles.get(name, ()))
