@@ -251,7 +251,11 @@ class Admitter:
             recorded=self._written(federation),
             not_before=not_before,
         )
-        outcomes = [await self._judge.outcome(item, case) for item in federation.spec.federated_credentials]
+        items = federation.spec.federated_credentials
+        outcomes = [await self._judge.outcome(item, case) for item in items]
+        if not_before is None:
+            names = case.recorded.keys() - {item.name for item in items}
+            outcomes += [await self._judge.former(name, case) for name in sorted(names)]
         return tuple(self._dated(federation, outcome) for outcome in outcomes)
 
     def _written(self, federation: Federation) -> dict[str, tuple[Trust, ...]]:

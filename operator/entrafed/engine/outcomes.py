@@ -99,6 +99,13 @@ class Judge:
         since = 0.0 if is_dated else None
         return Outcome(item.name, trusts, problem, denied, since, retiring=former.retiring, due=former.due)
 
+    async def former(self, name: str, case: Case) -> Outcome:
+        """An item that a suspended object has no longer: what was written for it stays until that is resumed, or until
+        no rule allows it."""
+        recorded = case.recorded[name]
+        denied = await self._denied({trust.pair for trust in recorded}, recorded, case)
+        return Outcome(name, recorded, SUSPENDED, denied, denied_since=0.0 if denied else None)
+
     async def _trusts(self, item: FederatedCredential, case: Case) -> tuple[Trust, ...]:
         if case.not_before is None and item.managed_identity is not None:
             return _of_identities(case.recorded.get(item.name, ()), case)
@@ -113,9 +120,13 @@ class Judge:
         recorded = case.recorded.get(item.name, ())
         former = {trust.pair for trust in recorded} - {trust.pair for trust in trusts}
         former = {pair for pair in former if not _is_of_former_issuer(item, pair, case)}
+        return await self._denied(former, recorded, case)
+
+    async def _denied(self, pairs: set[Pair], recorded: tuple[Trust, ...], case: Case) -> frozenset[Pair]:
+        """Those of the pairs that were written once which no rule allows any more."""
         if any(match.managed_identities for rule in case.rules for match in rule.federated_credentials):
-            former -= {trust.pair for trust in _of_identities(recorded, case)}
-        denied = {pair for pair in former if not allows_pair(case.rules, pair, case.namespace, ())}
+            pairs -= {trust.pair for trust in _of_identities(recorded, case)}
+        denied = {pair for pair in pairs if not allows_pair(case.rules, pair, case.namespace, ())}
         if not denied:
             return frozenset()
         try:

@@ -260,3 +260,14 @@ async def test_a_withdrawn_permission_takes_effect_on_a_suspended_object_that_ne
     denied = to_text(world.clock.now() - TIMING.revocation_delay)
     ask = await world.asked(federation(oidc("a"), suspend=True, status=status(row("a", deniedSince=denied))))
     assert (ask.needs_look, ask.revoked) == (True, frozenset({job("a").pair}))
+
+
+async def test_a_withdrawn_permission_takes_effect_on_what_a_suspended_object_asks_for_no_longer() -> None:
+    world = Admitting()
+    former = row("b", record("x", "b"))
+    ask = await world.asked(federation(oidc("a"), suspend=True, status=status(former)))
+    assert (ask.needs_look, ask.kept) == (False, frozenset({job("a").pair, job("b").pair}))
+    world.connect(NOTHING_ALLOWED)
+    denied = to_text(world.clock.now() - TIMING.revocation_delay)
+    ask = await world.asked(federation(oidc("a"), suspend=True, status=status({**former, "deniedSince": denied})))
+    assert (ask.needs_look, ask.revoked) == (True, frozenset({job("b").pair}))
