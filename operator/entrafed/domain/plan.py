@@ -57,6 +57,8 @@ class Plan:
     verdicts: Mapping[Trust, Verdict]
     orphans: tuple[str, ...]
     """Names with this cluster's mark that no ask owns, asks for or records: reported, never touched."""
+    unmade: frozenset[Trust] = frozenset()
+    """Wanted trusts that cannot be written for now: what stood for their items stays."""
 
 
 @dataclass(slots=True)
@@ -95,7 +97,7 @@ def plan(
         used.add(_place(trust, ask, there, clusters[0], draft))
     misnamed -= _overwrite(listed, misnamed, draft)
     unmade = stuck | {trust for trust, verdict in draft.verdicts.items() if verdict.reason is not Reason.SYNCED}
-    unused = sorted(ours - used - _stood_for(unmade, asking))
+    unused = sorted(ours - used - stood_for(unmade, asking))
     deletes = [Delete(name) for name in unused if _may_go(name, there, asking)] if may_remove else []
     broken = [Delete(name) for name in sorted(misnamed)]
     succeeded = {pair.subject for ask in asking for pair in ask.retiring}
@@ -104,7 +106,7 @@ def plan(
     room = LIMIT - len([c for c in listed if c.name not in misnamed])
     steps = [*broken, *draft.updates, *_make_before_break(draft, deletes, yielding, stuck, room=room)]
     orphans = tuple(c.name for c in there if c.name not in ours | used and _mark_of(c, clusters))
-    return Plan(tuple(steps), draft.verdicts, orphans)
+    return Plan(tuple(steps), draft.verdicts, orphans, unmade)
 
 
 def _mark_of(credential: ObservedCredential, clusters: tuple[str, ...]) -> Mark | None:
@@ -162,7 +164,7 @@ def _reported(asking: list[Ask]) -> dict[Trust, str]:
     return reported
 
 
-def _stood_for(unmade: frozenset[Trust], asking: list[Ask]) -> set[str]:
+def stood_for(unmade: frozenset[Trust], asking: Iterable[Ask]) -> set[str]:
     """Names recorded for the items that want a trust which cannot be written for now."""
     return {
         record.name

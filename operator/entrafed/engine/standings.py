@@ -10,7 +10,7 @@ from entrafed.domain.drift import difference
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import IN_PROGRESS, Finding, Left, Standing
 from entrafed.domain.marks import read_mark
-from entrafed.domain.plan import Delete, Plan, Step, Verdict, name_of
+from entrafed.domain.plan import Delete, Plan, Step, Verdict, name_of, stood_for
 from entrafed.engine.lane import Lane
 
 PROPAGATING = Problem(
@@ -49,13 +49,15 @@ class Run:
 def finding_of(ask: Ask, asks: list[Ask], lane: Lane, run: Run, clusters: tuple[str, ...]) -> Finding:
     """What a run found for one ask."""
     view = {credential.name: credential for credential in lane.view()}
+    others = [other for other in asks if other.uid != ask.uid]
+    spared = stood_for(run.plan.unmade, others)
     wanted = ask.wanted if ask.stance is Stance.RECONCILE else frozenset()
     return Finding(
         standings={trust: _standing(trust, view, lane, run) for trust in sorted(wanted)},
         left=tuple(
             Left(credential, run.problem_of(name))
             for name, credential in sorted(view.items())
-            if _is_left(credential, ask, asks, clusters)
+            if name not in spared and _is_left(credential, ask, others, clusters)
         ),
     )
 
@@ -73,7 +75,7 @@ def _standing(trust: Trust, view: dict[str, ObservedCredential], lane: Lane, run
     return Standing(holder, Origin.OPERATOR, problem or IN_PROGRESS)
 
 
-def _is_left(credential: ObservedCredential, ask: Ask, asks: list[Ask], clusters: tuple[str, ...]) -> bool:
+def _is_left(credential: ObservedCredential, ask: Ask, others: list[Ask], clusters: tuple[str, ...]) -> bool:
     """Whether a credential is the object's own, and stands although it wants it no more."""
     mark = read_mark(credential.name)
     if mark is None or mark.cluster not in clusters:
@@ -86,7 +88,7 @@ def _is_left(credential: ObservedCredential, ask: Ask, asks: list[Ask], clusters
         return True
     if ask.stance is Stance.RETAIN and credential.pair not in ask.revoked:
         return False
-    return not any(other.holds(credential.name, credential.pair) for other in asks if other.uid != ask.uid)
+    return not any(other.holds(credential.name, credential.pair) for other in others)
 
 
 def _problem_of(trust: Trust, verdict: Verdict) -> Problem:

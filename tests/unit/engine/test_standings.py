@@ -207,3 +207,10 @@ def test_a_status_names_no_object_of_another_namespace_nor_what_only_that_asks_f
     outcomes = tuple(Outcome(f"item-{n}", (one,)) for n, one in enumerate(wanted))
     status = summarise(federation(*items), Knowledge(outcomes, finding=finding, may_show_target=True), 0)
     assert HIDDEN not in json.dumps(dump_status(status))
+
+
+def test_what_still_stands_for_the_item_of_another_is_not_left_over() -> None:
+    own, in_the_way = standing(named("web", A), A), standing("by-hand", trust("b", "api://y"))
+    other = replace(asking("other", B, records=(record(own.name, A),)), items=(("item", B),))
+    assert left(found(listed(own, in_the_way), asking("web"), other)) == []
+    assert left(found(listed(own), asking("web"))) == [own.name]
