@@ -53,6 +53,10 @@ test: $(STAMP) ## Run the tests; the first time it builds a control plane (8 min
 bench: $(STAMP) ## Measure 50 applications and 50 identities with 20 credentials each, throttling on; minutes
 	@PYTHONPATH=tests $(RUN) python -m bench
 
+.PHONY: nightly
+nightly: $(STAMP) ## Play 50,000 steps of generated sequences instead of the 2,000 of `make test` (half an hour)
+	@ENTRAFED_SEQUENCE_STEPS=50000 $(RUN) pytest -n 2 --dist load --timeout 1800 tests/sequences/test_sequences.py
+
 .PHONY: demo
 demo: $(STAMP) ## Show the product at work in a lab of its own; the first time it builds a control plane (8 minutes)
 	@$(RUN) entrafed-lab demo

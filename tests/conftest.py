@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
-pytest_plugins = ["lab_fixtures", "schema_world", "crash.table"]
+pytest_plugins = ["lab_fixtures", "schema_world", "crash.table", "sequences.figures"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

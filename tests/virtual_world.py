@@ -11,10 +11,10 @@ import trustme
 from crash.virtual_time import VirtualClock
 from engine_world import EngineWorld, new_world
 from entrafed.azure import BudgetSettings
-from entrafed_lab.azure import Delays, KeyRing, Rates, SimulatedAzure, Variants, default_seed
+from entrafed_lab.azure import Delays, KeyRing, Rates, Seed, SimulatedAzure, Variants, default_seed
 from lab_fixtures import CLUSTER_ISSUER, OPERATOR_SUBJECT
 
-TOKENS_LIVE = 86_400  # seconds; longer than anything here takes, since the SDK judges tokens by the machine's clock
+TOKENS_LIVE = 1_000_000  # seconds; longer than anything here takes, since the SDK judges tokens by the machine's clock
 
 
 @asynccontextmanager
@@ -27,11 +27,12 @@ async def virtual_world(
     rates: Rates | None = None,
     variants: Variants | None = None,
     budgets: BudgetSettings | None = None,
+    seed: Seed | None = None,
 ) -> AsyncIterator[EngineWorld]:
     """A world whose `azure` has the default seed and, unless told otherwise, neither delays nor throttling."""
     clock = VirtualClock()
     azure = SimulatedAzure(
-        seed=default_seed().trusting_operator(issuer=CLUSTER_ISSUER, subject=OPERATOR_SUBJECT, held=True),
+        seed=(seed or default_seed()).trusting_operator(issuer=CLUSTER_ISSUER, subject=OPERATOR_SUBJECT, held=True),
         ca=ca,
         keys=keys,
         delays=delays or Delays.none(),

@@ -1,0 +1,159 @@
+"""The second book: what users asked for and others did, kept beside the operator, which is judged by it."""
+
+from dataclasses import dataclass, field
+
+from engine_world import CLUSTER, EngineWorld
+from entrafed.api.federation import Federation
+from entrafed.api.states import Origin
+from entrafed.domain.marks import owner_mark, read_mark
+from entrafed.domain.times import to_seconds
+from entrafed_lab.azure.objects import CredentialHolder
+from sequences.acts import Apply, Item
+from sequences.cast import (
+    CONNECTIONS,
+    ENTRA,
+    HOLDERS,
+    IDENTITIES,
+    NAMESPACES,
+    SOURCES,
+    TARGETS,
+    Pair,
+    Slot,
+    pair_of,
+    permits,
+    permits_target,
+)
+
+Content = tuple[str, str | None, tuple[str, ...]]
+"""Issuer, subject, audiences."""
+Place = tuple[str, str]
+"""Holder and name of a credential."""
+
+
+@dataclass
+class Book:
+    """What there is, by whose wish."""
+
+    world: EngineWorld
+    specs: dict[Slot, Apply] = field(default_factory=dict)
+    """Of objects that exist, those included that are being deleted."""
+    rules: dict[str, str] = field(default_factory=lambda: dict.fromkeys(CONNECTIONS, "everything"))
+    labelled: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(NAMESPACES, False))
+    foreign: dict[Place, Content] = field(default_factory=dict)
+    """Without a mark of this cluster."""
+    orphans: dict[Place, Content] = field(default_factory=dict)
+    """With a mark of this cluster, of an owner that never was, for what nobody asked for yet."""
+    may_stay: set[Place] = field(default_factory=set)
+    """With a mark of this cluster: retained, or left behind."""
+    touched: set[Place] = field(default_factory=set)
+    """What others ever laid hands on."""
+    recorded: dict[Slot, set[str]] = field(default_factory=dict)
+    """Names that the status of an object ever called the operator's."""
+
+    def __post_init__(self) -> None:
+        for holder in HOLDERS:
+            self.foreign |= {(holder, name): content for name, content in self.standing(holder).items()}
+
+    # What stands
+
+    def holder(self, holder: str) -> CredentialHolder:
+        return self.world.azure.world.holder(HOLDERS[holder])
+
+    def standing(self, holder: str) -> dict[str, Content]:
+        """What Azure holds now."""
+        return {c.name: (c.issuer, c.subject, c.audiences) for c in self.holder(holder).credentials}
+
+    def found(self, slot: Slot) -> Federation | None:
+        return self.world.cluster.federation(slot.namespace, slot.name)
+
+    def living(self) -> dict[Slot, Federation]:
+        """Objects that are not being deleted."""
+        found = {slot: self.found(slot) for slot in self.specs}
+        return {slot: one for slot, one in found.items() if one and not one.metadata.deletion_timestamp}
+
+    def refusals(self) -> list[float]:
+        """Since when items are denied, as their statuses tell, in seconds since the epoch."""
+        rows = [row for one in self.living().values() for row in one.status.federated_credentials]
+        return [to_seconds(row.denied_since, unreadable=0.0) for row in rows if row.denied_since]
+
+    # What is asked for
+
+    def holder_of(self, slot: Slot) -> str:
+        return TARGETS[self.specs[slot].target][0]
+
+    def pair(self, slot: Slot, source: str) -> Pair | None:
+        return pair_of(source, slot.namespace, self.world.azure.world)
+
+    def permits_target(self, slot: Slot) -> bool:
+        book = self.rules[self.specs[slot].connection]
+        return permits_target(book, slot.namespace, self.labelled[slot.namespace], self.holder_of(slot))
+
+    def permits(self, slot: Slot, item: Item) -> bool:
+        book = self.rules[self.specs[slot].connection]
+        return permits(book, slot.namespace, self.labelled[slot.namespace], self.holder_of(slot), item.source)
+
+    def permits_pair(self, slot: Slot, pair: tuple[str, str | None]) -> bool:
+        """Whether the rules allow what was written once. An identity's is not known by what the rules know it by."""
+        book = self.rules[self.specs[slot].connection]
+        sources = IDENTITIES if pair[0] == ENTRA else [s for s in SOURCES if self.pair(slot, s) == pair]
+        labelled, holder = self.labelled[slot.namespace], self.holder_of(slot)
+        return any(permits(book, slot.namespace, labelled, holder, source) for source in sources)
+
+    # Keeping it
+
+    def keep(self) -> None:
+        """Note what the statuses tell, and what stays of those who left."""
+        for slot in list(self.specs):
+            found = self.found(slot)
+            if found is not None:
+                self.recorded.setdefault(slot, set()).update(_recorded(found))
+                continue
+            holder, spec = self.holder_of(slot), self.specs.pop(slot)
+            recorded = self.recorded.pop(slot, set())
+            if spec.delete == "Retain":
+                own = {n for n in self.standing(holder) if is_ours(n) and (n in recorded or owner_of(n) == owner(slot))}
+                self.may_stay |= {(holder, name) for name in own}
+
+    def ask(self, slot: Slot, spec: Apply) -> None:
+        """Note what an object asks for from now on."""
+        self.specs[slot] = spec
+        pairs = {self.pair(slot, item.source) for item in spec.items}
+        holder = self.holder_of(slot)
+        for place in [place for place, content in self.orphans.items() if place[0] == holder and content[:2] in pairs]:
+            del self.orphans[place]
+
+    def others_did(self, holder: str, name: str) -> None:
+        """Note that somebody else wrote or removed a credential just now."""
+        place, content = (holder, name), self.standing(holder).get(name)
+        self.touched.add(place)
+        kept = self.orphans if place in self.orphans else None if is_ours(name) else self.foreign
+        if kept is None:
+            return
+        if content is None:
+            kept.pop(place, None)
+        else:
+            kept[place] = content
+
+
+def owner(slot: Slot) -> str:
+    return owner_mark(slot.namespace, slot.name)
+
+
+def owner_of(name: str) -> str | None:
+    mark = read_mark(name)
+    return mark.owner if mark else None
+
+
+def is_ours(name: str) -> bool:
+    """Whether a name has a mark of this cluster."""
+    mark = read_mark(name)
+    return mark is not None and mark.cluster == CLUSTER
+
+
+def _recorded(federation: Federation) -> set[str]:
+    return {
+        credential.credential_name
+        for item in federation.status.federated_credentials
+        for credential in item.credentials
+        if credential.origin is Origin.OPERATOR
+    }

@@ -1,0 +1,205 @@
+"""Plays a sequence in a world of its own, and judges it after every burst."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, MutableMapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import looptime
+import structlog
+import trustme
+
+from engine_world import CLUSTER, EngineWorld
+from entrafed_lab.azure import Delays, KeyRing, Rates
+from entrafed_lab.azure.request_log import RequestRecord
+from sequences.acts import Burst, Delete, Rules
+from sequences.cast import BOOKS, CONNECTIONS, NAMESPACES, SLOTS, WEB, seed
+from sequences.play import REFUSED, NeverAtRest, Play
+from sequences.truth import incoherent, untruths
+from virtual_world import virtual_world
+
+SETTLED = 10.0  # seconds, after which every replica shows what others did
+RESYNC = 600.0  # seconds: everything is looked at more often than in earnest, so that it is looked at more often here
+SECOND_PASS = 200.0  # seconds that it takes at most
+LOOKED_AT = RESYNC * 1.25  # seconds, after which everything was looked at once
+
+
+@dataclass
+class Stage:
+    """What all sequences of a test share. `steps` counts what could be done."""
+
+    ca: trustme.CA
+    keys: KeyRing
+    directory: Path
+    steps: int = 0
+
+    def play(self, sequence: Iterable[Burst], *, sabotage: "Sabotage" = lambda _: None) -> None:
+        """Play one sequence; raises AssertionError with all that was wrong after the first burst that ended so.
+
+        `sabotage` is called when everything rests, before that is judged.
+        """
+        with asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=2)) as runner:
+            runner.run(self._play(sequence, sabotage))
+
+    async def _play(self, sequence: Iterable[Burst], sabotage: "Sabotage") -> None:
+        played: list[Burst] = []
+        with structlog.testing.capture_logs([structlog.processors.format_exc_info]) as logs:
+            async with self._world() as world:
+                performance = Performance(Play(world), logs, sabotage)
+                await performance.play.begin()
+                try:
+                    for burst in filter(None, sequence):
+                        played.append(burst)
+                        self.steps += await performance.through(burst)
+                        wrong = await performance.judge()
+                        assert not wrong, _told(played, wrong)
+                    wrong = await performance.close()
+                    assert not wrong, _told(played, wrong)
+                finally:
+                    await performance.play.end()
+
+    @asynccontextmanager
+    async def _world(self) -> AsyncIterator[EngineWorld]:
+        lagging = Delays(propagation=0.0, negative_cache=0.0, key_cache=0.0)
+        async with virtual_world(
+            self.directory, ca=self.ca, keys=self.keys, delays=lagging, rates=Rates(), seed=seed()
+        ) as world:
+            world.timing = replace(world.timing, resync=RESYNC)
+            for namespace in NAMESPACES:
+                world.namespace(namespace)
+            yield world
+
+
+def _told(played: list[Burst], wrong: list[str]) -> str:
+    bursts = "".join(f"    {burst},\n" for burst in played)
+    return "\n".join([*wrong, f"after [\n{bursts}]"])
+
+
+Sabotage = Callable[["Performance"], None]
+
+
+@dataclass
+class Performance:
+    """One sequence as it is played."""
+
+    play: Play
+    logs: list[MutableMapping[str, Any]]
+    sabotage: Sabotage
+    before_second_pass: Callable[[], None] = lambda: None
+    problems: list[str] = field(default_factory=list)
+    bursts: int = 0
+
+    def __post_init__(self) -> None:
+        self._denied_since: dict[tuple[str, str], float] = {}
+        self._seen: dict[str, str] = {}
+        world = self.play.world
+        for connection in CONNECTIONS:
+            rules = [rule.manifest() for rule in BOOKS["everything"]]
+            world.connect(*rules, name=connection)
+        world.cluster.after = self._written
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: self.problems.append(str(context)))
+
+    async def through(self, burst: Burst) -> int:
+        """Do everything; how many steps could be done."""
+        self.bursts += 1
+        done = 0
+        for step in burst:
+            done += await self.play.perform(step.act)
+            if step.pause:
+                await asyncio.sleep(step.pause)
+        return done
+
+    async def judge(self) -> list[str]:
+        """Wait for rest; what is wrong then."""
+        play, log = self.play, self.play.world.azure.log
+        try:
+            await play.rest()
+            if play.is_unseen:
+                await self._have_all_seen()
+            self.sabotage(self)
+            self.problems += untruths(play.book, self._denied_since)
+            self.problems += _wrong_requests(log, may_collide=play.is_unseen or play.is_disturbed)
+            if not self.problems:
+                await self._until_no_revocation_is_near()
+                self.before_second_pass()
+                await self._second_pass()
+        except NeverAtRest:
+            self.problems.append("it never came to rest")
+        self.problems += [f"{e['key']}: {e['exception']}" for e in self.logs if e["event"] == "unexpected"]
+        log.clear()
+        self.logs.clear()
+        play.is_unseen = play.is_disturbed = False
+        return self.problems
+
+    async def close(self) -> list[str]:
+        """Everybody leaves; what is wrong then."""
+        for connection in CONNECTIONS:
+            await self.play.perform(Rules(connection, "everything"))
+        for slot in SLOTS:
+            await self.play.perform(Delete(slot))
+        await self.play.rest()
+        return [*self.problems, *untruths(self.play.book, self._denied_since)]
+
+    async def _have_all_seen(self) -> None:
+        """Have the operator look at what it could not see: by request, or as it does every hour."""
+        await asyncio.sleep(SETTLED)
+        if self.bursts % 2:
+            await asyncio.sleep(LOOKED_AT)
+        else:
+            for slot in SLOTS:
+                self.play.look_again(slot)
+        await self.play.rest()
+
+    async def _until_no_revocation_is_near(self) -> None:
+        """What is about to be removed would be written for in the midst of a second pass, and rightly so."""
+        clock, delay = self.play.world.clock, self.play.world.timing.revocation_delay
+        while near := [
+            wait for since in self.play.book.refusals() if 0 < (wait := since + delay - clock.now()) < SECOND_PASS
+        ]:
+            await asyncio.sleep(max(near) + 1.0)
+            await self.play.rest()
+
+    async def _second_pass(self) -> None:
+        """Look at all once more: nothing is written but that the requests were heard.
+
+        Where two connections list one identity, the published limits alone make that last longer than a status may
+        stay silent: progress may be told in between.
+        """
+        world = self.play.world
+        world.azure.log.clear()
+        del world.cluster.writes[:]
+        looked_at = [slot for slot in SLOTS if self.play.look_again(slot)]
+        asked = [f"status {slot.name}" for slot in looked_at]
+        asked += [f"status {slot.name}" for slot in looked_at if self.play.book.holder_of(slot) == WEB]
+        await self.play.rest()
+        self.problems += [f"a second pass sent {r}" for r in world.azure.log.writes() if r.status != REFUSED.status]
+        for write in world.cluster.writes:
+            if write in asked:
+                asked.remove(write)
+            else:
+                self.problems.append(f"a second pass wrote {write}")
+
+    def _written(self, _: str) -> None:
+        """Something was written to Kubernetes: look at every status that is new."""
+        for slot in self.play.book.specs:
+            found = self.play.book.found(slot)
+            if found is None or self._seen.get(found.metadata.uid) == found.metadata.resource_version:
+                continue
+            self._seen[found.metadata.uid] = found.metadata.resource_version
+            if found.status.observed_generation >= 0:
+                self.problems += [f"{slot} at some time: {problem}" for problem in incoherent(found)]
+
+
+def _wrong_requests(log: Iterable[RequestRecord], *, may_collide: bool) -> Iterator[str]:
+    """What should never have been sent, or not so."""
+    for record in log:
+        if record.overlapping:
+            yield f"overlapping writes: {record}"
+        if record.status in (409, 429) and not may_collide:
+            yield f"self-made: {record}"
+        if record.write and record.method != "POST" and f"mif-{CLUSTER}-" not in unquote(record.path).lower():
+            yield f"not ours: {record}"

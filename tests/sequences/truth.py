@@ -1,0 +1,185 @@
+"""What must be true when everything rests: each function answers with what is not, one line each."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from entrafed.api.conditions import Condition, ConditionType
+from entrafed.api.federation import Federation
+from entrafed.api.reasons import Reason
+from entrafed.api.states import ItemState
+from entrafed.api.status import CredentialItemStatus, CredentialStatus
+from sequences.acts import Item
+from sequences.book import Book, Content, is_ours, owner, owner_of
+from sequences.cast import HOLDERS, LIMIT, Slot
+
+REVOKED_BY = 660.0  # seconds after a refusal: the delay of a revocation, and a little more
+
+
+def untruths(book: Book, denied_since: dict[tuple[str, str], float]) -> Iterator[str]:
+    """Everything in which statuses, Azure and the book disagree. `denied_since` is kept from one call to the next."""
+    living = book.living()
+    for slot in book.specs:
+        if slot not in living:
+            yield f"{slot}: its deletion never ended"
+    recorded: set[tuple[str, str]] = set()
+    for slot, federation in living.items():
+        problems = [*_status(book, slot, federation), *_revocations(book, slot, federation, denied_since)]
+        yield from (f"{slot}: {problem}" for problem in problems)
+        recorded |= {(book.holder_of(slot), c.credential_name) for c in _credentials(federation)}
+    for holder in HOLDERS:
+        yield from (f"{holder}: {problem}" for problem in _foreign(book, holder))
+        yield from (f"{holder}: {problem}" for problem in _leaks(book, holder, recorded, living))
+
+
+def _credentials(federation: Federation | None) -> list[CredentialStatus]:
+    items = federation.status.federated_credentials if federation else ()
+    return [credential for item in items for credential in item.credentials]
+
+
+def _status(book: Book, slot: Slot, federation: Federation) -> Iterator[str]:
+    """What the status says against what stands."""
+    spec, standing = book.specs[slot], book.standing(book.holder_of(slot))
+    rows = {item.name: item for item in federation.status.federated_credentials}
+    ready = condition(federation, ConditionType.READY)
+    yield from incoherent(federation)
+    if federation.status.observed_generation != federation.metadata.generation:
+        yield f"generation {federation.metadata.generation} was never observed"
+    for item_name, told in rows.items():
+        for credential in told.credentials if told.reason != Reason.DRIFTED else ():
+            name, content = credential.credential_name, (credential.issuer, credential.subject, (credential.audience,))
+            is_hidden = spec.suspend and (book.holder_of(slot), name) in book.touched
+            if standing.get(name) != content and not is_hidden:
+                yield f"records {name} {content} for {item_name}, and there is {standing.get(name)}"
+    if spec.suspend:
+        if ready is None or ready.status != "Unknown":
+            yield f"is suspended, and Ready is {ready}"
+        return
+    well = book.permits_target(slot)
+    for item in spec.items:
+        allowed = expected(book, slot, item)
+        row = rows.get(item.name)
+        well = well and allowed == {Reason.SYNCED}
+        if row is None or row.reason not in allowed:
+            yield f"item {item.name} ({item.source}) is {_told(row)}, not {' or '.join(sorted(allowed))}"
+    if (ready is not None and ready.status == "True") is not well:
+        yield f"Ready is {ready and ready.message}, and all is {'well' if well else 'not well'}"
+
+
+def _told(row: CredentialItemStatus | None) -> str:
+    if row is None:
+        return "not told of"
+    return f"{row.reason} {[(c.credential_name, c.origin.value) for c in row.credentials]}"
+
+
+def expected(book: Book, slot: Slot, item: Item) -> set[Reason]:
+    """The reasons that an item's row may show."""
+    if not book.permits(slot, item):
+        return {Reason.NOT_PERMITTED, Reason.REVOKED}
+    pair = book.pair(slot, item.source)
+    if pair is None:
+        return {Reason.IDENTITY_NOT_FOUND}
+    standing = book.standing(book.holder_of(slot))
+    name, content = next(((n, c) for n, c in standing.items() if c[:2] == pair), (None, None))
+    if content is not None and content[2] == (item.audience,):
+        return {Reason.SYNCED}
+    refused = {Reason.VALUE_REFUSED} if item.source == "refused" else set[Reason]()
+    return {*_excuses(book, slot, item, name, content), *refused} or {Reason.SYNCED}
+
+
+def _excuses(book: Book, slot: Slot, item: Item, name: str | None, content: Content | None) -> Iterator[Reason]:
+    """Why an item may be wanting."""
+    holder = book.holder_of(slot)
+    if book.specs[slot].drift == "Report":
+        yield Reason.DRIFTED
+    if content is None or name is None:
+        if len(book.standing(holder)) >= LIMIT:
+            yield Reason.QUOTA_EXCEEDED
+        if _others_want(book, slot, item):
+            yield Reason.AUDIENCE_CONFLICT  # of two that are asked for, neither of which finds room
+    elif not is_ours(name):
+        yield Reason.CREDENTIAL_CONFLICT
+        yield Reason.AUDIENCE_CONFLICT
+    elif _others_want(book, slot, item):
+        yield Reason.AUDIENCE_CONFLICT
+
+
+def _others_want(book: Book, slot: Slot, item: Item) -> bool:
+    """Whether another object asks for the item's pair with another audience, or has it so and keeps it for now."""
+    others = [other for other in book.specs if other != slot and book.holder_of(other) == book.holder_of(slot)]
+    asked = {(book.pair(other, i.source), i.audience) for other in others for i in book.specs[other].items}
+    kept = {((c.issuer, c.subject), c.audience) for other in others for c in _credentials(book.found(other))}
+    pair = book.pair(slot, item.source)
+    return any(other == pair and audience != item.audience for other, audience in asked | kept)
+
+
+def _revocations(
+    book: Book, slot: Slot, federation: Federation, denied_since: dict[tuple[str, str], float]
+) -> Iterator[str]:
+    """What no rule allows goes when its time is over."""
+    now, uid = book.world.clock.monotonic(), federation.metadata.uid
+    for item in federation.status.federated_credentials:
+        for credential in item.credentials:
+            key = (uid, credential.credential_name)
+            if credential.origin != "Operator" or book.permits_pair(slot, (credential.issuer, credential.subject)):
+                denied_since.pop(key, None)
+                continue
+            since = denied_since.setdefault(key, now)
+            if now - since > REVOKED_BY:
+                yield f"{credential} has been denied for {now - since:.0f} s, and item {item.name} is {_told(item)}"
+
+
+def _foreign(book: Book, holder: str) -> Iterator[str]:
+    """Nothing of others was changed, removed or added."""
+    standing = {n: c for n, c in book.standing(holder).items() if not is_ours(n)}
+    wanted = {name: content for (place, name), content in book.foreign.items() if place == holder}
+    if standing != wanted:
+        yield f"of others there is {standing} instead of {wanted}"
+    for (place, name), content in book.orphans.items():
+        if place == holder and book.standing(holder).get(name) != content:
+            yield f"orphan {name} is {book.standing(holder).get(name)} instead of {content}"
+
+
+def _leaks(book: Book, holder: str, recorded: set[tuple[str, str]], living: dict[Slot, Federation]) -> Iterator[str]:
+    """Everything with our mark is in a status, or may stay.
+
+    A suspended object may have more than it tells: what was on its way to Azure when it was suspended. A known gap: of
+    an object that never told its target, and may not name it any more, nobody looks for what a process wrote that died
+    before it could tell; it goes with the object.
+    """
+    untold = {owner(slot) for slot, one in living.items() if one.status.target is None}
+    owners = {owner(slot): slot for slot in living if book.holder_of(slot) == holder and book.permits_target(slot)}
+    standing = book.standing(holder)
+    for name, content in standing.items():
+        slot = owners.get(owner_of(name) or "")
+        may_stay = book.specs[slot].suspend if slot else (holder, name) in book.may_stay
+        may_stay = may_stay or owner_of(name) in untold
+        if is_ours(name) and (holder, name) not in recorded and not may_stay:
+            yield f"{name} {content} is left over"
+    pairs = Counter(content[:2] for content in standing.values())
+    if len(standing) > LIMIT or any(count > 1 for count in pairs.values()):
+        yield f"cannot be: {standing}"
+
+
+def incoherent(federation: Federation) -> Iterator[str]:
+    """What kstatus would stumble over."""
+    metadata, status = federation.metadata, federation.status
+    ready = condition(federation, ConditionType.READY)
+    abnormal = [c for c in (ConditionType.RECONCILING, ConditionType.STALLED) if condition(federation, c)]
+    if status.observed_generation > metadata.generation:
+        yield f"observed generation {status.observed_generation} of {metadata.generation}"
+    if ready is None:
+        yield "Ready is missing"
+        return
+    if any(condition(federation, c).status != "True" for c in abnormal):  # type: ignore[union-attr]
+        yield f"{abnormal} not true"
+    if len(abnormal) > 1:
+        yield "Reconciling and Stalled at once"
+    is_calm = ready.status == "True" or ready.reason == Reason.SUSPENDED
+    if is_calm is bool(abnormal):
+        yield f"Ready is {ready.status} ({ready.reason}) with {abnormal or 'neither Reconciling nor Stalled'}"
+    if ready.status == "True" and any(item.state is not ItemState.SYNCED for item in status.federated_credentials):
+        yield "Ready, and an item is not Synced"
+
+
+def condition(federation: Federation, kind: ConditionType) -> Condition | None:
+    return next((c for c in federation.status.conditions if c.type is kind), None)
