@@ -220,24 +220,35 @@ async def test_a_target_that_is_gone_lets_the_object_go_after_spaced_looks(world
     assert len([look for look in looks_at_itself if look.finished <= max(missed)]) >= 2
 
 
+def refuse_deletions(world: World, kind: str) -> str:
+    """Have Azure refuse to delete any credential of a target for as long as nobody changes that; the reason of it."""
+    if kind == "app":
+        denied = Fault((ServiceName.GRAPH,), ("DELETE",), status=403, code="Authorization_RequestDenied")
+        world.azure.faults.add(denied)
+        return "OwnerRequired"
+    world.azure.world.lock(WEB_IDENTITY, "CanNotDelete")
+    return "ScopeLocked"
+
+
+@pytest.mark.parametrize("kind", TARGETS)
 async def test_a_deletion_that_azure_refuses_says_so_ends_with_the_process_and_yields_to_retain(
-    world: World, operator: Operator
+    world: World, operator: Operator, kind: str
 ) -> None:
-    await world.apply(world.federation(from_oidc()))
+    key, target = TARGETS[kind]
+    await world.apply(world.federation(from_oidc(), target=target))
     await world.until_ready()
-    denied = Fault(services=(ServiceName.GRAPH,), methods=("DELETE",), status=403, code="Authorization_RequestDenied")
-    world.azure.faults.add(denied)
+    refused = refuse_deletions(world, kind)
     await world.delete("web")
     await world.until_reason("DeletionBlocked", within=SOON)
-    assert "OwnerRequired" in world.condition("Ready")["message"]
+    assert refused in world.condition("Ready")["message"]
 
     code, seconds = await operator.end()
     assert (code, seconds < 5) == (0, True)
     operator.start()
     await operator.until_ready()
-    await world.apply(world.federation(from_oidc(), deletionPolicy="Retain"))
+    await world.apply(world.federation(from_oidc(), target=target, deletionPolicy="Retain"))
     await world.until_gone(within=SOON)
-    assert list(world.ours().values()) == ["job-17"]
+    assert list(world.ours(key).values()) == ["job-17"]
 
 
 async def test_a_deletion_waits_for_azure_to_come_back(world: World) -> None:
