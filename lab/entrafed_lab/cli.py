@@ -68,7 +68,10 @@ def up(  # noqa: PLR0917 - typer makes an option of each; nobody calls it by pos
     ] = None,
     crds: Annotated[Path | None, typer.Option(help="Folder of CRDs to install.", exists=True)] = None,
     kubeconfig: Annotated[
-        Path | None, typer.Option(help="Use this cluster instead of starting one.", exists=True, dir_okay=False)
+        Path | None,
+        typer.Option(
+            help="Use this cluster instead of starting one; what is installed there stays.", exists=True, dir_okay=False
+        ),
     ] = None,
     seed: Annotated[
         Path | None, typer.Option(help="What the simulated Azure holds at first (YAML).", exists=True)
@@ -102,11 +105,7 @@ def up(  # noqa: PLR0917 - typer makes an option of each; nobody calls it by pos
         delay_scale=delay_scale,
         rate_scale=rate_scale,
     )
-    if detach:
-        pid = asyncio.run(start_detached(wish, report))
-        report.say(f"the lab runs in the background (process {pid}); `entrafed-lab down --dir {directory}` ends it")
-        return
-    raise typer.Exit(asyncio.run(_serve(wish, report)))
+    raise typer.Exit(asyncio.run((_detach if detach else _serve)(wish, report)))
 
 
 @app.command(epilog="**Example**: `entrafed-lab demo --pause`, before an audience. Exit code 0: everything was seen.")
@@ -188,22 +187,39 @@ async def _serve(wish: Wish, report: Reporter) -> int:
     return 0 if ready.is_set() else INTERRUPTED
 
 
+async def _detach(wish: Wish, report: Reporter) -> int:
+    """Start the lab in the background, and give the exit code: 130 if a signal came first, and ended what had begun."""
+    pid = await _until_signalled(start_detached(wish, report))
+    if pid is None:
+        report.say("the lab has ended")
+        return INTERRUPTED
+    report.say(f"the lab runs in the background (process {pid}); `entrafed-lab down --dir {wish.directory}` ends it")
+    return 0
+
+
 async def _until_signalled(work: Coroutine[Any, Any, Result]) -> Result | None:
-    """The result of `work`; None when a signal ended it. A second signal changes nothing: it is being ended already."""
+    """The result of `work`; None when a signal ended it. Further signals change nothing, not even the exit code: it is
+    being ended already, or has ended, and this process is about to."""
     working, signalled = asyncio.create_task(work), asyncio.Event()
     loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def stop() -> None:
         if not signalled.is_set():
             signalled.set()
             working.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in numbers:
         loop.add_signal_handler(number, stop)
     try:
         return await working
     except asyncio.CancelledError:
         return None
+    finally:
+        if signalled.is_set():
+            for number in numbers:
+                loop.remove_signal_handler(number)  # closing the loop would do so, and leave the default
+                signal.signal(number, signal.SIG_IGN)
 
 
 async def _run(wish: Wish, report: Reporter, ready: asyncio.Event) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import yaml
 
-from .controlplane.errors import LabError
+from .controlplane.errors import KubectlError, LabError
 from .controlplane.kubectl import Kubectl
 from .controlplane.plane import ControlPlane
 from .controlplane.private_files import write_private
@@ -38,17 +38,35 @@ async def own_cluster(plane: ControlPlane) -> Cluster:
 
 
 async def named_cluster(kubectl: Kubectl, *, kubeconfig: Path, ca: Path) -> Cluster:
-    """The cluster of the user's current context; its kubeconfig is copied to `kubeconfig` and its CA to `ca`."""
-    text = await kubectl("config", "view", "--raw", "--minify", "--flatten")
-    entries: list[Mapping[str, Mapping[str, str]]] = (yaml.safe_load(text) or {}).get("clusters") or []
-    if not entries:
-        raise LabError(f"{kubectl.kubeconfig} has no current context that names a cluster")
+    """The cluster of the user's current context; its kubeconfig is copied to `kubeconfig` and its CA to `ca`.
+
+    Raises `LabError` when there is none, or it does not tell its issuer.
+    """
+    text, entry = await _current(kubectl)
     write_private(kubeconfig, text)
-    encoded = entries[0]["cluster"].get("certificate-authority-data")
+    encoded = entry.get("certificate-authority-data")
     if encoded:
         write_private(ca, base64.b64decode(encoded))
     mine = kubectl.with_kubeconfig(kubeconfig)
-    return Cluster(entries[0]["cluster"]["server"], ca if encoded else None, await _issuer(mine), mine)
+    try:
+        issuer = await _issuer(mine)
+    except KubectlError as error:
+        message = f"{entry['server']}, which {kubectl.kubeconfig} names, does not say who issues its tokens"
+        raise LabError(message, detail=error.detail) from None
+    return Cluster(entry["server"], ca if encoded else None, issuer, mine)
+
+
+async def _current(kubectl: Kubectl) -> tuple[str, Mapping[str, str]]:
+    """A kubeconfig of the current context alone, with all it needs in it, and its entry for the cluster."""
+    message = f"{kubectl.kubeconfig} has no current context that names a cluster"
+    try:
+        text = await kubectl("config", "view", "--raw", "--minify", "--flatten")
+    except KubectlError as error:
+        raise LabError(message, detail=error.detail) from None
+    entries: list[Mapping[str, Mapping[str, str]]] = yaml.safe_load(text)["clusters"] or []
+    if not entries or not entries[0]["cluster"].get("server"):
+        raise LabError(message)
+    return text, entries[0]["cluster"]
 
 
 async def is_issuer_readable(cluster: Cluster) -> bool:

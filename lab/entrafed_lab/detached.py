@@ -8,7 +8,7 @@ from .controlplane.component import tail
 from .controlplane.errors import NotReady
 from .controlplane.progress import Reporter
 from .lab import Parts, Wish
-from .workspace import State, Workspace
+from .workspace import STOP_WITHIN, State, Workspace
 
 START_WITHIN = 3600.0  # seconds; the first start may build the control plane
 POLL = 0.2  # seconds
@@ -32,21 +32,33 @@ def arguments_of(wish: Wish) -> list[str]:
 
 
 async def start_detached(wish: Wish, report: Reporter) -> int:
-    """Start the lab in a session of its own; its process id, once it is ready. Raises `NotReady` if it ends before."""
+    """Start the lab in a session of its own; its process id, once it is ready. Raises `NotReady` if it ends before.
+
+    Whoever does not wait for that, cancels it: nothing is left then.
+    """
     files = Workspace(wish.directory)
     process = _spawn(wish, files)
+    try:
+        await _until_ready(process, files, report)
+    except BaseException:
+        process.terminate()
+        await asyncio.to_thread(process.wait, STOP_WITHIN)
+        raise
+    return process.pid
+
+
+async def _until_ready(process: "subprocess.Popen[bytes]", files: Workspace, report: Reporter) -> None:
     log = files.logs / "up.log"
     for _ in range(int(START_WITHIN / POLL)):
         running = files.running()
         if running is not None and running.pid == process.pid and running.state is State.READY:
-            return process.pid
+            return
         if process.poll() is not None:
             raise NotReady(f"the lab ended with code {process.returncode} while starting", detail=tail(log))
         last = tail(log, 1)
         if last:
             report.doing(last)
         await asyncio.sleep(POLL)
-    process.terminate()
     raise NotReady(f"the lab was not ready after {START_WITHIN:.0f} s; its log is {log}", detail=tail(log))
 
 

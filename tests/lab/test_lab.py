@@ -15,14 +15,27 @@ from azure.identity.aio import WorkloadIdentityCredential
 from azure_clients import assertion_credential, graph_client
 from entrafed_lab.azure import SimulatedAzure
 from entrafed_lab.azure.seed import OPERATOR_APP, READER_OBJECT
-from entrafed_lab.controlplane import KubectlError
+from entrafed_lab.controlplane import Binaries, ControlPlane, KubectlError
 from entrafed_lab.controlplane.errors import LabError
 from entrafed_lab.controlplane.progress import Silent
 from entrafed_lab.lab import Lab, Wish
+from entrafed_lab.workspace import Workspace
 
 from .controlplane.processes import mentioning
 
 pytestmark = pytest.mark.usefixtures("binaries")  # built before, lest a test waits for it
+
+ROOT = Path(__file__).parents[2]
+CONTEXT = "current-context: mine\ncontexts: [{name: mine, context: {cluster: mine}}]\n"
+NOBODY = f'{CONTEXT}clusters: [{{name: mine, cluster: {{server: "https://127.0.0.1:1"}}}}]'
+WITHOUT_A_CLUSTER = {
+    "empty": "{}",
+    "not a kubeconfig": "somebody wrote this",
+    "no such context": "current-context: mine",
+    "no such cluster": CONTEXT,
+    "no cluster": CONTEXT.replace("cluster: mine", ""),
+    "no server": f"{CONTEXT}clusters: [{{name: mine, cluster: {{}}}}]",
+}
 
 
 def exports(env: Path) -> dict[str, str]:
@@ -95,6 +108,53 @@ async def test_a_lab_runs_in_the_background_until_it_is_ended(tmp_path: Path) ->
         await command("down", where)
     assert mentioning(tmp_path) == set()
     assert json.loads(ports).keys() == {"login", "graph", "arm", "blob", "imds", "appservice", "admin"}
+
+
+async def test_a_cluster_of_the_users_own_is_used_and_outlives_the_lab(binaries: Binaries, tmp_path: Path) -> None:
+    lab, where = Workspace(tmp_path / "lab"), f"--dir={tmp_path / 'lab'}"
+    async with ControlPlane(tmp_path / "theirs", binaries) as plane:
+        kubeconfig, running = plane.kubeconfig.read_text(), mentioning(plane.directory)
+        with pytest.raises(KubectlError):
+            await plane.kubectl("get", "mif")
+        try:
+            await command(
+                *("up", "--detach", "--operator", f"--kubeconfig={plane.kubeconfig}", "--delay-scale=0", where),
+                *(f"--crds={ROOT / 'crds'}", f"--chart={ROOT / 'charts/entrafed'}"),
+            )
+            status = json.loads(await command("status", "-o", "json", where))
+            assert (status["server"], status["issuer"]) == (plane.url, plane.url)
+            assert len(mentioning(lab.directory)) == 3  # the lab, and the operator with its supervisor
+            as_operator = plane.kubectl.with_kubeconfig(lab.operator_kubeconfig)
+            with pytest.raises(KubectlError, match="get secrets"):
+                await as_operator("get", "secrets", "--all-namespaces")
+            await plane.kubectl("apply", "-f", str(lab.manifests))
+            await plane.kubectl("wait", "mif", "--all", "-A", "--for=condition=Ready", "--timeout=60s")
+        finally:
+            await command("down", where)
+        assert mentioning(lab.directory) == set()
+        assert mentioning(plane.directory) == running
+        assert len((await plane.kubectl.get("mif", "-A"))["items"]) == 1
+        assert plane.kubeconfig.read_text() == kubeconfig
+
+
+@pytest.mark.parametrize("mistake", WITHOUT_A_CLUSTER)
+async def test_a_kubeconfig_without_a_cluster_is_told_in_words(tmp_path: Path, mistake: str) -> None:
+    await require_refused(tmp_path, WITHOUT_A_CLUSTER[mistake], r"/mine has no current context that names a cluster")
+
+
+async def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    await require_refused(tmp_path, NOBODY, r"https://127.0.0.1:1, which .*/mine names, does not say who issues")
+
+
+async def require_refused(tmp_path: Path, kubeconfig: str, told: str) -> None:
+    """No lab starts with this kubeconfig, the reason is told, and nothing is left."""
+    path = tmp_path / "mine"
+    path.write_text(kubeconfig)
+    with pytest.raises(LabError, match=told):
+        async with Lab(Wish(tmp_path / "lab", kubeconfig=path), Silent()):
+            pytest.fail("the lab started")
+    assert mentioning(tmp_path) == set()
+    assert Workspace(tmp_path / "lab").running() is None
 
 
 async def test_a_mistake_in_the_seed_file_is_told_in_words(tmp_path: Path) -> None:
