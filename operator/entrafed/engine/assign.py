@@ -192,15 +192,17 @@ class AssignmentSettler:
         for sign_in in dict.fromkeys(ask.sign_in for ask in acting):
             if sign_in is None:
                 continue
-            leaving = any(ask.is_leaving for ask in acting if ask.sign_in == sign_in)
+            looking = [ask for ask in acting if ask.sign_in == sign_in]
             started = self._clock.monotonic()
             try:
                 seen = await self._azure.assignments(sign_in, parent, keys)
             except NotFound as missing:
                 # Resource Manager answers 403, not 404, where it shows nothing: a miss is one of somebody who sees.
-                if leaving:
+                if any(ask.is_leaving for ask in looking):
                     self._absences.proved(parent, own_identity_was_read=True)
-                unseen[sign_in] = self._absences.living(parent, missing.problem, reported=False)
+                reported = all(self._heard.is_from_before(ask.uid) for ask in looking)
+                waited = self._absences.living(parent, missing.problem, reported)
+                unseen[sign_in] = replace(waited, reason=missing.problem.reason)
             except AzureProblem as failure:
                 unseen[sign_in] = failure.problem
             else:
@@ -362,7 +364,8 @@ class AssignmentSettler:
         shared = {r.assignment.key for r in ask.records if any(other.holds(r.assignment.key) for other in others)}
         handed_over = all(any(other.has_recorded(key) for other in others) for key in shared & standing)
         confirmed = all(lane.overlay.is_confirmed(record.assignment.key) for record in ask.records)
-        if not self._heard.is_complete or lane.pending is not None or not handed_over or not confirmed:
+        moves = lane.pending is not None or lane.overlay.view().is_changing
+        if not self._heard.is_complete or moves or not handed_over or not confirmed:
             lane.empty_looks.pop(ask.uid, None)
             return finding, self._timing.agreement
         by_others = self._started_at if self._heard.is_from_before(ask.uid) else NEVER

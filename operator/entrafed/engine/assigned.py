@@ -109,7 +109,11 @@ def _standing(
     recorded = next((record for record in ask.records if record.assignment.key == wanted.key), None)
     match verdict.reason:
         case Reason.SYNCED:
-            problem = None if overlay.is_confirmed(wanted.key) else PROPAGATING
+            # Azure shows at once what a change is to lead to, which may have been begun by an operator that is dead.
+            is_coming = recorded is not None and recorded.progress is Progress.INTENDED and overlay.view().is_changing
+            problem = PROPAGATING if is_coming or not overlay.is_confirmed(wanted.key) else None
+            if is_coming:
+                return AssignmentStanding(wanted, verdict.origin, Progress.INTENDED, problem, id_)
             return AssignmentStanding(wanted, verdict.origin, Progress.MADE, problem, id_)
         case Reason.DRIFTED:
             return AssignmentStanding(wanted, verdict.origin, Progress.MADE, DRIFTED, id_)

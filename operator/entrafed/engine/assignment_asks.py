@@ -44,8 +44,9 @@ def asks_of_items(
             for one in assignments_recorded(federation)
             if (one.section, one.record.item) == (outcome.section, outcome.name)
         ]
-        if outcome.problem is not None or outcome.found:
-            for one in recorded:
+        denied = {place.parent for place in outcome.places if place.is_denied}
+        for one in recorded if outcome.problem is not None or outcome.found else ():
+            if one.parent not in denied:
                 shares[one.parent].kept.add(one.record.assignment.key)
         for place in outcome.places:
             share = shares.setdefault(place.parent, _Share(place.sign_in))

@@ -11,6 +11,7 @@ from entrafed.api.federation import Federation
 from entrafed.api.metadata import FINALIZER, Metadata
 from entrafed.api.reasons import Reason
 from entrafed.api.status import FederationStatus
+from entrafed.domain.assignments import Progress
 from entrafed.domain.credentials import Parent
 from entrafed.domain.events import Event, EventType, RegardingKind
 from entrafed.domain.findings import AssignmentFinding, Finding, OutputFinding
@@ -18,6 +19,7 @@ from entrafed.domain.issuers import news_of_issuers
 from entrafed.domain.summary import summarise
 from entrafed.domain.times import to_seconds
 from entrafed.engine.admission import Admission
+from entrafed.engine.assignment_records import assignments_recorded
 from entrafed.engine.assignment_table import AssignmentTable
 from entrafed.engine.objects import Objects
 from entrafed.engine.ports import Clock, Kube, Measure
@@ -77,7 +79,8 @@ class Reporter:
         ask = self._table.ask_of(uid)
         is_awaited = admission.resolved and finding is None and ask is not None and ask.needs_look
         is_awaited |= admission.resolved and self._is_awaited_elsewhere(uid, assigned)
-        moves = is_awaited or _condition(status, ConditionType.RECONCILING) is not None
+        moves = _condition(status, ConditionType.RECONCILING) is not None and not _records_more(federation, status)
+        moves |= is_awaited
         if (wait := self._hold_back(uid, moves=moves)) > 0:
             return wait
         before = federation.status
@@ -158,6 +161,13 @@ class Reporter:
 def event_of(metadata: Metadata, kind: EventType, reason: Reason, action: str, note: str) -> Event:
     """An event about a federation."""
     return Event(RegardingKind.FEDERATION, metadata, kind, reason, action, note)
+
+
+def _records_more(federation: Federation, status: FederationStatus) -> bool:
+    """Whether something waits for this very status: it is made only when that records it."""
+    recorded = assignments_recorded(replace(federation, status=status))
+    waiting = {one for one in recorded if one.record.progress is Progress.INTENDED}
+    return not waiting <= set(assignments_recorded(federation))
 
 
 def _condition(status: FederationStatus, kind: ConditionType) -> Condition | None:

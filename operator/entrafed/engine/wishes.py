@@ -89,7 +89,8 @@ class Wishes:
         try:
             principal_id = await self._principal_of(resource_id, case)
         except _Unknown as unknown:
-            return replace(outcome, problem=unknown.problem)
+            denied = (Place(p, Assignment(identity), case.sign_in, refusal) for p, refusal in refused.items())
+            return _denied(replace(outcome, problem=unknown.problem), denied)
         assignment = Assignment(identity, principal_id)
         return _denied(outcome, (Place(p, assignment, case.sign_in, refused.get(p)) for p in parents))
 
