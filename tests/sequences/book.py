@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from engine_world import CLUSTER, EngineWorld
 from entrafed.api.federation import Federation
 from entrafed.api.states import Origin
-from entrafed.domain.marks import owner_mark, read_mark
+from entrafed.domain import credentials
+from entrafed.domain.marks import Mark, owner_mark, pair_mark, read_mark
 from entrafed.domain.times import to_seconds
 from entrafed_lab.azure.objects import CredentialHolder
 from sequences.acts import Apply, Item
@@ -111,8 +112,15 @@ class Book:
             holder, spec = self.holder_of(slot), self.specs.pop(slot)
             recorded = self.recorded.pop(slot, set())
             if spec.delete == "Retain":
-                own = {n for n in self.standing(holder) if is_ours(n) and (n in recorded or owner_of(n) == owner(slot))}
-                self.may_stay |= {(holder, name) for name in own}
+                left = {
+                    n for n in self.standing(holder) if is_ours(n) and (n in recorded or owner_of(n) == owner(slot))
+                }
+                self.may_stay |= {(holder, name) for name in left | self._names(slot, spec)}
+
+    def _names(self, slot: Slot, spec: Apply) -> set[str]:
+        """What the operator calls the credentials of an object: they may stand a moment after it has left."""
+        pairs = [pair for item in spec.items if (pair := self.pair(slot, item.source))]
+        return {str(Mark(CLUSTER, owner(slot), pair_mark(credentials.Pair(*pair)))) for pair in pairs}
 
     def ask(self, slot: Slot, spec: Apply) -> None:
         """Note what an object asks for from now on."""
