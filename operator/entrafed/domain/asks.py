@@ -1,5 +1,6 @@
 """What one ManagedIdentityFederation wants at one parent."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,17 +46,11 @@ def recorded_trust(credential: CredentialStatus) -> Trust:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """One object's share of a parent's credentials.
-
-    `wanted` are the permitted trusts of its items; `kept` pairs are neither written nor removed (permission withdrawn,
-    delay not over; or unresolved for now); `revoked` pairs are removed whatever the stance. `since` is the creation, or
-    the deletion, in seconds since the epoch: the earlier ask holds a pair, the last that leaves decides how it goes.
-    """
+class Asker:
+    """Who asks at a parent, and what may be done there for it. `since` is the creation, or the deletion, in seconds
+    since the epoch: the earlier ask holds what two want, the last that leaves decides how it goes."""
 
     uid: str
-    owner: str
-    """Mark of the object's namespace and name."""
     namespace: str
     name: str
     sign_in: SignIn | None
@@ -63,6 +58,30 @@ class Ask:
     stance: Stance
     drift: DriftPolicy
     since: float
+
+    @property
+    def is_leaving(self) -> bool:
+        return self.stance in (Stance.LEAVE, Stance.RETAIN)
+
+    @property
+    def order(self) -> tuple[float, str]:
+        return (self.since, self.uid)
+
+    def needs_look_for(self, revoked: Collection[object]) -> bool:
+        """Whether Azure is to be looked at, when these things are to be removed whatever the stance."""
+        return self.sign_in is not None and (self.stance in (Stance.RECONCILE, Stance.LEAVE) or bool(revoked))
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Asker):
+    """One object's share of a parent's credentials.
+
+    `owner` is the mark of its namespace and name. `wanted` are the permitted trusts of its items; `kept` pairs are
+    neither written nor removed (permission withdrawn, delay not over; or unresolved for now); `revoked` pairs are
+    removed whatever the stance.
+    """
+
+    owner: str
     wanted: frozenset[Trust] = frozenset()
     kept: frozenset[Pair] = frozenset()
     retiring: frozenset[Pair] = frozenset()
@@ -73,18 +92,8 @@ class Ask:
     """Which item wants which trust: an item whose pair changes is made before it is broken."""
 
     @property
-    def is_leaving(self) -> bool:
-        return self.stance in (Stance.LEAVE, Stance.RETAIN)
-
-    @property
     def needs_look(self) -> bool:
-        """Whether Azure is to be looked at for this ask."""
-        acts = self.stance in (Stance.RECONCILE, Stance.LEAVE) or bool(self.revoked)
-        return self.sign_in is not None and acts
-
-    @property
-    def order(self) -> tuple[float, str]:
-        return (self.since, self.uid)
+        return self.needs_look_for(self.revoked)
 
     def holds(self, name: str, pair: Pair | None) -> bool:
         """Whether the credential of this name may not be removed while this ask stands.

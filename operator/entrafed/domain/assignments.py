@@ -15,8 +15,7 @@ from typing import TypeVar
 from entrafed.api.choices import DriftPolicy
 from entrafed.api.reasons import Reason
 from entrafed.api.states import Origin
-from entrafed.domain.asks import Stance
-from entrafed.domain.connections import SignIn
+from entrafed.domain.asks import Asker, Stance
 from entrafed.domain.credentials import ParentKind
 
 T = TypeVar("T")
@@ -57,34 +56,17 @@ class AssignmentRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class AssignmentAsk:
+class AssignmentAsk(Asker):
     """One object's share of the assignments of a parent; the fields mean what they mean in `domain.asks.Ask`."""
 
-    uid: str
-    namespace: str
-    name: str
-    sign_in: SignIn | None
-    stance: Stance
-    drift: DriftPolicy
-    since: float
     wanted: frozenset[Assignment] = frozenset()
     kept: frozenset[str] = frozenset()
     revoked: frozenset[str] = frozenset()
     records: tuple[AssignmentRecord, ...] = ()
 
     @property
-    def is_leaving(self) -> bool:
-        return self.stance in (Stance.LEAVE, Stance.RETAIN)
-
-    @property
     def needs_look(self) -> bool:
-        """Whether Azure is to be looked at for this ask."""
-        acts = self.stance in (Stance.RECONCILE, Stance.LEAVE) or bool(self.revoked)
-        return self.sign_in is not None and acts
-
-    @property
-    def order(self) -> tuple[float, str]:
-        return (self.since, self.uid)
+        return self.needs_look_for(self.revoked)
 
     def has_recorded(self, key: str) -> bool:
         return any(record.assignment.key == key for record in self.records)

@@ -14,6 +14,9 @@ from entrafed.domain.outputs import Output
 from entrafed.domain.targets import ResolvedTarget
 
 IN_PROGRESS = Problem(ProblemKind.WAITING, Reason.PROGRESSING, "being brought to Azure")
+PROPAGATING = Problem(
+    ProblemKind.WAITING, Reason.PROPAGATING, "written; waiting until Azure shows it wherever it is asked"
+)
 BEING_REMOVED = Problem(ProblemKind.WAITING, Reason.PROGRESSING, "what was made before is being removed")
 
 

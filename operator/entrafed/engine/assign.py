@@ -27,7 +27,8 @@ from entrafed.domain.findings import IN_PROGRESS, AssignmentFinding
 from entrafed.engine.absence import Absences
 from entrafed.engine.assigned import AssignmentRun, blocked_by_the_dead, finding_of, keys_of, of_one_connection
 from entrafed.engine.assignment_table import AssignmentTable
-from entrafed.engine.overlay import NEVER, Overlay
+from entrafed.engine.overlay import Overlay
+from entrafed.engine.own_writes import NEVER
 from entrafed.engine.pace import Pace
 from entrafed.engine.ports import Assignments, Clock
 from entrafed.engine.table import Table
@@ -342,7 +343,7 @@ class AssignmentSettler:
         if due is not None:
             waits.append(due)
         if problems:
-            waits.append(self._pace.next_try(parent, problems, AssignmentRun.MOVING))
+            waits.append(self._pace.next_try(parent, problems))
         else:
             self._pace.succeeded(parent)
         return min(waits)

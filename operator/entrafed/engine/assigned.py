@@ -1,7 +1,6 @@
 """How one ask stands after a run at a host, a scope or a tenant, and whose connection takes a step. Pure."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from entrafed.api.reasons import Reason
 from entrafed.api.states import Origin
@@ -21,10 +20,9 @@ from entrafed.domain.assignments import (
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import Parent, ParentKind
 from entrafed.domain.errors import Problem, ProblemKind
-from entrafed.domain.findings import IN_PROGRESS, AssignmentFinding, AssignmentLeft, AssignmentStanding
+from entrafed.domain.findings import IN_PROGRESS, PROPAGATING, AssignmentFinding, AssignmentLeft, AssignmentStanding
 from entrafed.domain.roles import role_and_principal
 from entrafed.engine.overlay import Overlay
-from entrafed.engine.standings import PROPAGATING
 
 CONFLICTS = {
     ParentKind.HOST: "the host holds an identity of this name that is gone, which entrafed did not assign; remove it "
@@ -44,9 +42,6 @@ DRIFTED = Problem(
 @dataclass(slots=True)
 class AssignmentRun:
     """What one run has met so far. `halted` is what stopped it before all was tried."""
-
-    MOVING: ClassVar = (IN_PROGRESS, PROPAGATING)
-    """Problems that are no failures."""
 
     plan: AssignmentPlan = field(default_factory=lambda: AssignmentPlan((), {}, frozenset()))
     failed: dict[str, Problem] = field(default_factory=dict)

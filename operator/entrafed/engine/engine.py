@@ -97,6 +97,7 @@ class Engine:
             clock=clock,
             timing=timing,
         )
+        pace = Pace(clock=clock, timing=timing, random=chance)
         settler = Settler(
             azure=azure,
             reads=self._reads,
@@ -106,7 +107,7 @@ class Engine:
             orphans=Orphans(self._objects, measure, self._teller.tell),
             timing=timing,
             clusters=clusters,
-            random=chance,
+            pace=pace,
             noted=lambda uid: self._queue.add(FederationKey(uid)),
             resync=lambda uid: self._attendant.admit_again(uid),  # noqa: PLW0108 - it is made below
             repaired=lambda ask, name, was: self._tell_of_repair(ask.uid, f"credential {name}", was),
@@ -127,7 +128,7 @@ class Engine:
             absences=absences,
             clock=clock,
             timing=timing,
-            pace=Pace(clock=clock, timing=timing, random=chance),
+            pace=pace,
             noted=lambda uid: self._queue.add(FederationKey(uid)),
             resync=lambda uid: self._attendant.admit_again(uid),  # noqa: PLW0108 - it is made below
             repaired=self._tell_of_reassignment,

@@ -9,26 +9,12 @@ from entrafed.domain.errors import Problem
 from entrafed.domain.findings import IN_PROGRESS
 from entrafed.domain.marks import is_marked_for
 from entrafed.domain.plan import Delete, Step, name_of
+from entrafed.engine.own_writes import NEVER, OwnWrites
 from entrafed.engine.timing import Timing
 
 AGREEING = {ParentKind.APPLICATION: 2, ParentKind.MANAGED_IDENTITY: 1}
 """Lists that must show a write before it counts. Graph answers from replicas that may disagree; an identity's
 credentials have one place."""
-
-NEVER = float("-inf")
-JUST_BEYOND = 1.01  # times a limit: a look that is to be made after it, not at it
-
-
-@dataclass(slots=True)
-class _Recent:
-    """An acknowledged write of ours: what it left (None: nothing), when, and how many lists agreed since."""
-
-    credential: ObservedCredential | None
-    at: float
-    agreed: int = 0
-    confirmed: bool = False
-    doubted: bool = False
-    """A list disagreed after enough had agreed: it came from a replica that lags, or somebody else wrote."""
 
 
 @dataclass(slots=True)
@@ -55,34 +41,20 @@ class Lane:
     moot: dict[Step, float] = field(default_factory=dict)
     """Steps that Azure lately refused because it is so already, and when: a list that shows otherwise is an old one."""
     _listed: dict[str, ObservedCredential] = field(default_factory=dict)
-    _recent: dict[str, _Recent] = field(default_factory=dict)
-    _confirmations: int = 0
     _empty_since: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _own: OwnWrites[ObservedCredential] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._own = OwnWrites(self.timing, AGREEING[self.kind])
 
     def note_list(self, listed: tuple[ObservedCredential, ...], at: float) -> None:
-        """Take a list, and compare it with our own writes.
-
-        Those stay laid over every list until no replica can lag any more: lists that agreed may have come from one
-        replica, and the next from another.
-        """
+        """Take a list, and compare it with our own writes."""
         self._listed = {credential.name: credential for credential in listed}
         self.listed_at = at
         self.moot = {step: since for step, since in self.moot.items() if at - since <= self.timing.lag_limit}
-        self._confirmations += 1
         if len(listed) >= LIMIT:  # what was refused for lack of room is the plan's affair now: it may make some
             self.refused = {s: r for s, r in self.refused.items() if r[0].reason is not Reason.QUOTA_EXCEEDED}
-        for name, recent in list(self._recent.items()):
-            if at - recent.at > self.timing.lag_limit:
-                del self._recent[name]
-            elif self._listed.get(name) == recent.credential:
-                recent.agreed += 1
-                recent.doubted = False
-                recent.confirmed |= recent.agreed >= (AGREEING[self.kind] if recent.credential else 1)
-            else:
-                recent.agreed = 0
-                recent.doubted = recent.confirmed
-        if self._all_confirmed():
-            self._confirmations = 0
+        self._own.compare(self._listed, at)
 
     def note_write(self, credential: NewCredential, at: float) -> None:
         """Take an acknowledged creation or update."""
@@ -100,7 +72,7 @@ class Lane:
 
     def note_unanswered(self, name: str, at: float, *, may_be_there: bool) -> None:
         """Take a write whose answer was not seen: what we knew of this name is no longer so, and only a list tells."""
-        self._recent.pop(name, None)
+        self._own.forget(name)
         self.list_from = at
         if may_be_there:
             self.deleted.discard(name)
@@ -132,28 +104,20 @@ class Lane:
     def note_missing(self, name: str) -> bool:
         """Take the answer that there is nothing of this name to delete. False: what we wrote lately may only be unknown
         yet to the replica that answered. Unlike a deletion it does not outweigh a list that shows the name again."""
-        recent = self._recent.get(name)
-        if recent is not None and recent.credential is not None and AGREEING[self.kind] > 1:
+        if self._own.left(name) is not None and AGREEING[self.kind] > 1:
             return False
         self._listed.pop(name, None)
         self.deleted.add(name)
         return True
 
     def _remember(self, name: str, credential: ObservedCredential | None, at: float) -> None:
-        self._recent[name] = _Recent(credential, at)
+        self._own.note(name, credential, at)
         self.moot = {step: since for step, since in self.moot.items() if name_of(step) != name}
-        self._confirmations = 0
         self.list_from = at
 
     def view(self) -> tuple[ObservedCredential, ...]:
         """The list, with our own writes laid over it."""
-        seen = dict(self._listed)
-        for name, recent in self._recent.items():
-            if recent.credential is None:
-                seen.pop(name, None)
-            else:
-                seen[name] = recent.credential
-        return tuple(seen.values())
+        return tuple(self._own.laid_over(self._listed).values())
 
     def standing(self, name: str) -> ObservedCredential | None:
         """What stands under a name, as far as is known."""
@@ -161,14 +125,11 @@ class Lane:
 
     def own_writes(self) -> dict[str, ObservedCredential | None]:
         """What this process wrote or, None, removed lately, by name: a list may lack it yet."""
-        return {name: recent.credential for name, recent in self._recent.items()}
+        return dict(self._own.items())
 
     def is_confirmed(self, name: str) -> bool:
         """Whether enough lists agreed with the last write of this name."""
-        return name not in self._recent or self._recent[name].confirmed
-
-    def _all_confirmed(self) -> bool:
-        return all(recent.confirmed for recent in self._recent.values())
+        return self._own.is_confirmed(name)
 
     def needs_list(self, now: float) -> bool:
         """Whether what is known is too old to plan on."""
@@ -178,21 +139,14 @@ class Lane:
 
     def confirmation_due(self, now: float) -> float | None:
         """Seconds until the next list that is to tell whether things are as they seem; None when all is clear."""
-        dues = [r.at + self.timing.lag_limit * JUST_BEYOND for r in self._recent.values() if r.doubted]
-        if self.listed_at < self.second_look_at:
-            dues.append(self.second_look_at)
-        written_at = max((r.at for r in self._recent.values() if not r.confirmed), default=None)
-        if written_at is not None:
-            dues.append(now if self.listed_at < written_at else self.listed_at + self._pause())
+        dues = [self.second_look_at] if self.listed_at < self.second_look_at else []
+        if (due := self._own.confirmation_due(self.listed_at, now)) is not None:
+            dues.append(due)
         return max(0.0, min(dues) - now) if dues else None
 
     def is_needed_for(self, now: float) -> float:
         """Seconds for which a list could still contradict what we wrote."""
-        return max((r.at + self.timing.lag_limit - now for r in self._recent.values()), default=0.0)
-
-    def _pause(self) -> float:
-        pause = self.timing.agreement * 1.5 ** max(self._confirmations - 1, 0)
-        return min(pause, self.timing.longest_agreement)
+        return self._own.needed_for(now)
 
     def quiet_reads(self, uid: str, quiet_at: float) -> int:
         """Count the lists since `quiet_at` that showed nothing of an object which leaves; each list counts once."""

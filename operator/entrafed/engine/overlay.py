@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from entrafed.domain.assignments import Assignment, Mark, ObservedAssignment, ObservedParent
 from entrafed.domain.credentials import ParentKind
+from entrafed.engine.own_writes import NEVER, OwnWrites
 from entrafed.engine.timing import Timing
 
 AGREEING = {ParentKind.HOST: 1, ParentKind.SCOPE: 2, ParentKind.TENANT_APP: 2}
@@ -14,19 +15,8 @@ that may disagree."""
 OWN_MARK = {ParentKind.HOST: Mark.NONE, ParentKind.SCOPE: Mark.OURS, ParentKind.TENANT_APP: Mark.NONE}
 """What an assignment of ours will be seen to carry."""
 
-NEVER = float("-inf")
-JUST_BEYOND = 1.01  # times a limit: a look that is to be made after it, not at it
-
-
-@dataclass(slots=True)
-class _Recent:
-    """An acknowledged write of ours: what it left (None: nothing), when, and how many looks agreed since."""
-
-    value: str | None
-    at: float
-    agreed: int = 0
-    confirmed: bool = False
-    doubted: bool = False
+_Value = tuple[str | None]
+"""What stands under a key: of a dead entry None."""
 
 
 @dataclass(slots=True)
@@ -41,63 +31,50 @@ class Overlay:
     unanswered_at: float = NEVER
     """When a change was last sent whose answer was not seen."""
     _seen: ObservedParent = field(default_factory=lambda: ObservedParent(()))
-    _recent: dict[str, _Recent] = field(default_factory=dict)
-    _looks: int = 0
+    _own: OwnWrites[_Value] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._own = OwnWrites(self.timing, AGREEING[self.kind])
 
     def note_look(self, seen: ObservedParent, at: float) -> None:
-        """Take what was seen, and compare it with our own writes; those stay laid over it until no replica can lag."""
+        """Take what was seen, and compare it with our own writes; of another host we have written nothing."""
         if seen.instance != self._seen.instance:
-            self._recent.clear()
+            self._own.forget_all()
         self._seen = seen
         self.looked_at = at
-        self._looks += 1
-        values = {one.key: one.value for one in seen.assignments}
-        for key, recent in list(self._recent.items()):
-            if at - recent.at > self.timing.lag_limit:
-                del self._recent[key]
-            elif values.get(key) == recent.value:
-                recent.agreed += 1
-                recent.doubted = False
-                recent.confirmed |= recent.agreed >= (AGREEING[self.kind] if recent.value is not None else 1)
-            else:
-                recent.agreed = 0
-                recent.doubted = recent.confirmed
+        self._own.compare(_values(seen), at)
 
     def note_assigned(self, assignments: Iterable[Assignment], at: float) -> None:
         """Take assignments that were acknowledged."""
         for one in assignments:
-            self._remember(one.key, one.value, at)
+            self._own.note(one.key, (one.value,), at)
+        self.look_from = at
 
     def note_unassigned(self, keys: Iterable[str], at: float) -> None:
         """Take what was acknowledged to be gone."""
         for key in keys:
-            self._remember(key, None, at)
+            self._own.note(key, None, at)
+        self.look_from = at
 
     def note_unanswered(self, keys: Iterable[str], at: float) -> None:
         """Take a change whose answer was not seen: only a look tells what came of it."""
         for key in keys:
-            self._recent.pop(key, None)
+            self._own.forget(key)
         self.look_from = self.unanswered_at = at
-
-    def _remember(self, key: str, value: str | None, at: float) -> None:
-        self._recent[key] = _Recent(value, at)
-        self._looks = 0
-        self.look_from = at
 
     def view(self) -> ObservedParent:
         """What there is, as far as is known."""
         seen = {one.key: one for one in self._seen.assignments}
-        for key, recent in self._recent.items():
-            if recent.value is None:
-                seen.pop(key, None)
-            elif key not in seen or seen[key].value != recent.value:
-                mark = seen[key].mark if key in seen else OWN_MARK[self.kind]
-                seen[key] = ObservedAssignment(key, recent.value, mark)
-        return ObservedParent(tuple(seen.values()), self._seen.instance, self._seen.is_changing)
+        there = self._own.laid_over(_values(self._seen))
+        assignments = tuple(
+            seen[key] if key in seen and seen[key].value == value else self._written(key, value, seen.get(key))
+            for key, (value,) in there.items()
+        )
+        return ObservedParent(assignments, self._seen.instance, self._seen.is_changing)
 
     def is_confirmed(self, key: str) -> bool:
         """Whether enough looks agreed with our last write of this key."""
-        return key not in self._recent or self._recent[key].confirmed
+        return self._own.is_confirmed(key)
 
     def needs_look(self, now: float) -> bool:
         """Whether what is known is too old to plan on."""
@@ -107,8 +84,13 @@ class Overlay:
 
     def confirmation_due(self, now: float) -> float | None:
         """Seconds until the next look that is to tell whether things are as they seem; None when all is clear."""
-        dues = [r.at + self.timing.lag_limit * JUST_BEYOND for r in self._recent.values() if r.doubted]
-        if any(not recent.confirmed for recent in self._recent.values()):
-            pause = self.timing.agreement * 1.5 ** min(self._looks, 30)
-            dues.append(max(self.looked_at, self.look_from) + min(pause, self.timing.longest_agreement))
-        return max(0.0, min(dues) - now) if dues else None
+        due = self._own.confirmation_due(self.looked_at, now)
+        return None if due is None else max(0.0, due - now)
+
+    def _written(self, key: str, value: str | None, seen: ObservedAssignment | None) -> ObservedAssignment:
+        """What we wrote, and have not seen yet."""
+        return ObservedAssignment(key, value, seen.mark if seen else OWN_MARK[self.kind])
+
+
+def _values(seen: ObservedParent) -> dict[str, _Value]:
+    return {one.key: (one.value,) for one in seen.assignments}

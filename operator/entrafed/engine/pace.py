@@ -5,6 +5,7 @@ from random import Random
 
 from entrafed.domain.credentials import Parent
 from entrafed.domain.errors import Problem, ProblemKind
+from entrafed.domain.findings import IN_PROGRESS, PROPAGATING
 from entrafed.engine.ports import Clock
 from entrafed.engine.queue import Backoff
 from entrafed.engine.timing import Timing
@@ -27,9 +28,9 @@ class Pace:
         """Any moment of the next seconds."""
         return self._clock.monotonic() + self._random.uniform(0, within)
 
-    def next_try(self, parent: Parent, problems: Iterable[Problem], moving: Iterable[Problem] = ()) -> float:
-        """Seconds until the next try: as each problem says, or its kind. Those that `moving` has are no failures."""
-        waits, no_failures = [], tuple(moving)
+    def next_try(self, parent: Parent, problems: Iterable[Problem]) -> float:
+        """Seconds until the next try: as each problem says, or its kind."""
+        waits = []
         for problem in problems:
             if problem.after is not None:
                 waits.append(problem.after)
@@ -37,7 +38,7 @@ class Pace:
                 waits.append(self._timing.conflict)
             elif problem.stalled:
                 waits.append(self._timing.forbidden)
-            elif problem not in no_failures:
+            elif problem not in (PROPAGATING, IN_PROGRESS):
                 waits.append(self._backoff.failed(parent))
         return min(waits, default=self._timing.agreement)
 

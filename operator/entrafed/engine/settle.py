@@ -4,9 +4,8 @@ Observe once; plan again after every step on what is known then; keep a finding 
 Azure's failures become findings, never exceptions.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from random import Random
 
 from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Ask, Stance
@@ -20,12 +19,13 @@ from entrafed.domain.plan import Create, Delete, Plan, Step, name_of, plan
 from entrafed.engine.absence import MISSED, Absences
 from entrafed.engine.concerned import owners_of_drift, writer_of
 from entrafed.engine.handover import amendments_of, is_handed_over
-from entrafed.engine.lane import NEVER, Lane
+from entrafed.engine.lane import Lane
 from entrafed.engine.orphans import Orphans
+from entrafed.engine.own_writes import NEVER
+from entrafed.engine.pace import Pace
 from entrafed.engine.ports import Azure, Clock
-from entrafed.engine.queue import Backoff
 from entrafed.engine.reads import Reads
-from entrafed.engine.standings import NO_ROOM, PROPAGATING, Run, finding_of
+from entrafed.engine.standings import NO_ROOM, Run, finding_of
 from entrafed.engine.table import Table
 from entrafed.engine.timing import Timing
 
@@ -53,7 +53,7 @@ class Settler:
         orphans: Orphans,
         timing: Timing,
         clusters: tuple[str, ...],
-        random: Random,
+        pace: Pace,
         noted: Callable[[str], None],
         resync: Callable[[str], None],
         repaired: Callable[[Ask, str, str], None],
@@ -66,18 +66,17 @@ class Settler:
         self._orphans = orphans
         self._timing = timing
         self._clusters = clusters
-        self._random = random
+        self._pace = pace
         self._noted = noted
         self._resync = resync
         self._repaired = repaired
         self._lanes: dict[Parent, Lane] = {}
-        self._backoff: Backoff[Parent] = Backoff(timing, random)
         self._started_at = clock.monotonic()
 
     def expect(self, parent: Parent, within: float) -> float:
         """A parent of an object that was healthy at the start: the answer is when to look, in seconds."""
         lane = self._lane(parent)
-        lane.resync_at = min(lane.resync_at, self._clock.monotonic() + self._random.uniform(0, within))
+        lane.resync_at = min(lane.resync_at, self._pace.some_time(within))
         return lane.resync_at - self._clock.monotonic()
 
     def look_again(self, parent: Parent) -> None:
@@ -93,7 +92,7 @@ class Settler:
             if parent in self._lanes and (wait := self._lanes[parent].is_needed_for(self._clock.monotonic())) > 0:
                 return wait
             self._lanes.pop(parent, None)
-            self._backoff.succeeded(parent)
+            self._pace.succeeded(parent)
             return None
         lane = self._lane(parent)
         self._start_resync(parent, lane)
@@ -110,13 +109,10 @@ class Settler:
     def _lane(self, parent: Parent) -> Lane:
         lane = self._lanes.get(parent)
         if lane is None:
-            lane = self._lanes[parent] = Lane(parent.kind, self._timing, resync_at=self._next_resync())
+            lane = self._lanes[parent] = Lane(parent.kind, self._timing, resync_at=self._pace.next_resync())
             if self._clock.monotonic() < self._started_at + self._timing.lag_limit:
                 lane.second_look_at = self._started_at + self._timing.lag_limit
         return lane
-
-    def _next_resync(self) -> float:
-        return self._clock.monotonic() + self._timing.resync * self._random.uniform(0.8, 1.2)
 
     def _until_resync(self, lane: Lane) -> float:
         return max(0.0, lane.resync_at - self._clock.monotonic())
@@ -125,7 +121,7 @@ class Settler:
         """When its time has come, look at the parent anew, and have all who ask at it admitted again."""
         if self._clock.monotonic() < lane.resync_at:
             return
-        lane.resync_at = self._next_resync()
+        lane.resync_at = self._pace.next_resync()
         self.look_again(parent)
         for ask in self._table.asks_of(parent):
             self._resync(ask.uid)
@@ -175,7 +171,7 @@ class Settler:
         leaving = any(ask.is_leaving for ask in self._table.asks_of(parent))
         if leaving and not gone and self._absences.is_suspected(parent):
             problems.append(replace(problems[0], kind=ProblemKind.WAITING, after=self._timing.gone_interval))
-        return self._next_try(parent, problems)
+        return self._pace.next_try(parent, problems)
 
     # Writing
 
@@ -313,9 +309,9 @@ class Settler:
         due = lane.confirmation_due(now)
         waits += [lane.look_for(run.plan.steps, now), *([] if due is None else [due])]
         if problems:
-            waits.append(self._next_try(parent, problems))
+            waits.append(self._pace.next_try(parent, problems))
         else:
-            self._backoff.succeeded(parent)
+            self._pace.succeeded(parent)
         return min(waits)
 
     def _amend(self, parent: Parent, lane: Lane) -> None:
@@ -358,20 +354,6 @@ class Settler:
         """
         by_others = self._started_at if self._table.is_from_before(ask.uid) else NEVER
         return max(lane.unanswered_at, by_others) + self._timing.quiet
-
-    def _next_try(self, parent: Parent, problems: Iterable[Problem]) -> float:
-        """When to try again, in seconds: as each problem says, or its kind."""
-        waits = []
-        for problem in problems:
-            if problem.after is not None:
-                waits.append(problem.after)
-            elif problem.kind is ProblemKind.CONFLICT:
-                waits.append(self._timing.conflict)
-            elif problem.stalled:
-                waits.append(self._timing.forbidden)
-            elif problem not in (PROPAGATING, IN_PROGRESS):
-                waits.append(self._backoff.failed(parent))
-        return min(waits, default=self._timing.agreement)
 
 
 def _acting(asks: list[Ask]) -> list[Ask]:

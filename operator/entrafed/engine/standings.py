@@ -8,15 +8,10 @@ from entrafed.domain.asks import Ask, Stance
 from entrafed.domain.credentials import LIMIT, ObservedCredential, Trust
 from entrafed.domain.drift import difference
 from entrafed.domain.errors import Problem, ProblemKind
-from entrafed.domain.findings import IN_PROGRESS, Finding, Left, Standing
+from entrafed.domain.findings import IN_PROGRESS, PROPAGATING, Finding, Left, Standing
 from entrafed.domain.marks import read_mark
 from entrafed.domain.plan import Delete, Plan, Step, Verdict, name_of, stood_for
 from entrafed.engine.lane import Lane
-
-PROPAGATING = Problem(
-    ProblemKind.WAITING, Reason.PROPAGATING, "written; waiting until Azure shows it wherever it is asked"
-)
-
 
 NO_ROOM = Problem(
     ProblemKind.CONFLICT,

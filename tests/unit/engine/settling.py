@@ -12,6 +12,7 @@ from entrafed.domain.marks import Mark, owner_mark, pair_mark
 from entrafed.engine.absence import Absences
 from entrafed.engine.objects import Objects
 from entrafed.engine.orphans import Orphans
+from entrafed.engine.pace import Pace
 from entrafed.engine.reads import Reads
 from entrafed.engine.settle import Settler
 from entrafed.engine.table import Table
@@ -104,7 +105,7 @@ class Settling:
             orphans=Orphans(Objects(), self.counting, lambda _event: None),
             timing=TIMING,
             clusters=(CLUSTER, FORMER),
-            random=Random(0),
+            pace=Pace(clock=self.clock, timing=TIMING, random=Random(0)),
             noted=self.noted.append,
             resync=lambda _uid: None,
             repaired=lambda ask, name, was: self.repaired.append((ask.uid, name, was)),
