@@ -18,6 +18,18 @@ def identity_id(name: str = "web") -> str:
     return f"/subscriptions/{SUBSCRIPTION}/resourceGroups/payments/{provider}/{name}"
 
 
+def resource_id(kind: str, *names: str, group: str = "payments") -> str:
+    """Resource id of a resource of a provider, like `resource_id("Microsoft.Web/sites/slots", "web", "next")`."""
+    provider, *types = kind.split("/")
+    path = "/".join(f"{one}/{name}" for one, name in zip(types, names, strict=True))
+    return f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}/providers/{provider}/{path}"
+
+
+VM = resource_id("Microsoft.Compute/virtualMachines", "web-1")
+SITE = resource_id("Microsoft.Web/sites", "web")
+STORAGE = resource_id("Microsoft.Storage/storageAccounts", "contosodata")
+BLOB_READER = "Storage Blob Data Reader"
+
 ON_APPLICATION: Manifest = {"application": {"clientId": APP}}
 ON_IDENTITY: Manifest = {"managedIdentity": {"resourceId": identity_id("target")}}
 
@@ -78,6 +90,17 @@ def from_oidc(
     issuer: str = "https://issuer.example", subject: str = "job-17", *, name: str = "any", **more: Any
 ) -> Manifest:
     return {"name": name, "oidc": {"issuer": issuer, "subject": subject}, **more}
+
+
+def assigned(*resources: str, identity: str | None = None, name: str = "hosts") -> Manifest:
+    """An item of `identityAssignments`; without `identity` it is the target that is assigned."""
+    item: Manifest = {"name": name, "resources": list(resources or (VM,))}
+    return item if identity is None else {**item, "managedIdentity": {"resourceId": identity}}
+
+
+def given(role: str = BLOB_READER, scope: str = STORAGE, *, name: str = "blobs", **more: Any) -> Manifest:
+    """An item of `roleAssignments`."""
+    return {"name": name, "role": role, "scope": scope, **more}
 
 
 def without(manifest: Manifest, *path: str) -> Manifest:

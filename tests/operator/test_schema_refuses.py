@@ -412,7 +412,7 @@ async def test_what_decides_where_things_are_written_cannot_be_left_out_later(us
     assert found[0] == (f"spec.{field}", "Required value")
 
 
-async def test_a_field_that_is_not_built_yet_is_refused_by_its_name(user: Kubectl) -> None:
+async def test_a_field_that_there_is_not_is_refused_by_its_name(user: Kubectl) -> None:
     with pytest.raises(KubectlError) as error:
-        await apply(user, federation(roleAssignments=[]))
-    assert 'unknown field "spec.roleAssignments"' in str(error.value.detail)
+        await apply(user, federation(roleAssigments=[]))
+    assert 'unknown field "spec.roleAssigments"' in str(error.value.detail)

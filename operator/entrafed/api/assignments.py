@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from entrafed.api.choices import ConnectionRef, DeletionPolicy
 from entrafed.api.formats import GUID, NO_BLANKS_AROUND, DnsLabel, Guid
-from entrafed.api.schema import SET, camel_case, like
+from entrafed.api.schema import SET, Must, camel_case, like, list_keyed_by, unlike
 from entrafed.api.sources import ManagedIdentityRef
 
 MAX_ASSIGNMENTS = 16
@@ -26,15 +26,24 @@ _HOST_TYPES = (
     rf"|Microsoft\.App/(containerApps|jobs)/{_NAME}"
     rf"|Microsoft\.Automation/automationAccounts/{_NAME}"
 )
+_REPLACED_WHOLE = (
+    rf"Microsoft\.(ContainerService/managedClusters|ContainerInstance/containerGroups|Logic/workflows)/{_NAME}"
+)
 
 HostId = Annotated[
     str,
     Field(max_length=512),
     like(
-        rf"(?i){_GROUP}/providers/({_HOST_TYPES})",
+        rf"(?i){_GROUP}/providers/({_HOST_TYPES}|{_REPLACED_WHOLE})",
         "must be the resource id of a virtual machine, a scale set, an App Service or Function app or a slot of one, a"
         " container app or job, or an Automation account: of these the identities can be changed without replacing the"
         " resource",
+    ),
+    unlike(
+        rf"(?is).*/providers/({_REPLACED_WHOLE})",
+        "may not be an AKS cluster, a container group or a Logic app: Azure changes their identities only by replacing"
+        " the whole resource, which is its owner's to do; pods of AKS sign in by `serviceAccount` in"
+        " `federatedCredentials`",
     ),
 ]
 
@@ -50,6 +59,16 @@ ScopeId = Annotated[
 ]
 
 
+def _different(key: str, message: str) -> Must:
+    """No two of a list have the same `key`, which is CEL about `item`. The outer list is how CEL names a value."""
+    return Must(f"[self.map(item, {key})].all(keys, keys.all(one, keys.exists_one(other, other == one)))", message)
+
+
+DIFFERENT_HOSTS = _different(
+    "item.lowerAscii()", "must have each resource once: upper and lower case are the same in resource ids"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())
 class IdentityAssignment:
     """One managed identity that Azure resources are given: what runs there can sign in as it."""
@@ -58,7 +77,7 @@ class IdentityAssignment:
     """A name of your choice, unique in this object, by which status speaks of the item."""
     managed_identity: ManagedIdentityRef | None = None
     """The user-assigned managed identity. Omitted, it is the target itself, when that is a managed identity."""
-    resources: Annotated[tuple[HostId, ...], SET, Field(min_length=1, max_length=MAX_HOSTS)]
+    resources: Annotated[tuple[HostId, ...], SET, Field(min_length=1, max_length=MAX_HOSTS), DIFFERENT_HOSTS]
     """Resource ids of what is given the identity: virtual machines, scale sets, App Service and Function apps and their
     slots, container apps and jobs, Automation accounts. Other identities of theirs are never changed."""
 
@@ -89,3 +108,35 @@ class Tenant:
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
     """What happens to a service principal that was made for this item when the item or the object is removed. `Retain`
     leaves it there: with it would go every permission that the other tenant has granted to it."""
+
+
+_IDENTITY = "(has({0}.managedIdentity) ? {0}.managedIdentity.resourceId.lowerAscii() : '')"
+_HOSTS = "{0}.resources.map(id, id.lowerAscii())"
+
+IdentityAssignments = Annotated[
+    tuple[IdentityAssignment, ...],
+    Field(max_length=MAX_ASSIGNMENTS),
+    list_keyed_by("name"),
+    Must(
+        "self.all(item, self.all(other, item.name == other.name"
+        f" || {_IDENTITY.format('item')} != {_IDENTITY.format('other')}"
+        f" || !sets.intersects({_HOSTS.format('item')}, {_HOSTS.format('other')})))",
+        "must give an identity to a resource in one item only: name the resource there, and leave it out of the others",
+    ),
+]
+RoleAssignments = Annotated[
+    tuple[RoleAssignment, ...],
+    Field(max_length=MAX_ASSIGNMENTS),
+    list_keyed_by("name"),
+    _different(
+        "item.role.lowerAscii() + ' at ' + item.scope.lowerAscii()",
+        "must have another role or scope in each item: Azure has one assignment of a role at a scope, and one condition"
+        " on it",
+    ),
+]
+Tenants = Annotated[
+    tuple[Tenant, ...],
+    Field(max_length=MAX_ASSIGNMENTS),
+    list_keyed_by("tenantId"),
+    _different("item.tenantId.lowerAscii()", "must have each tenant once: upper and lower case are the same in a GUID"),
+]

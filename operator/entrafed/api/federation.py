@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from entrafed.api.assignments import MAX_ASSIGNMENTS, IdentityAssignment, RoleAssignment, Tenant
+from entrafed.api.assignments import IdentityAssignments, RoleAssignments, Tenants
 from entrafed.api.choices import ConnectionRef, DeletionPolicy, DriftPolicy
 from entrafed.api.claims import Claims
 from entrafed.api.formats import NO_BLANKS_AROUND, Audience, DnsLabel, Guid
@@ -195,16 +195,15 @@ class FederationSpec:
     federated_credentials: FederatedCredentials = ()
     """Whose tokens the target accepts: one item for each source of tokens, at most 20. Removing an item removes the
     credential that was made for it, whatever `deletionPolicy` says. Credentials that others made are never changed."""
-    identity_assignments: Annotated[
-        tuple[IdentityAssignment, ...], Field(max_length=MAX_ASSIGNMENTS), list_keyed_by("name")
-    ] = ()
-    """Which Azure resources are given which managed identity, so that what runs there can sign in as it."""
-    role_assignments: Annotated[
-        tuple[RoleAssignment, ...], Field(max_length=MAX_ASSIGNMENTS), list_keyed_by("name")
-    ] = ()
-    """Which Azure roles the target's service principal is given."""
-    tenants: Annotated[tuple[Tenant, ...], Field(max_length=MAX_ASSIGNMENTS), list_keyed_by("tenantId")] = ()
-    """Other tenants in which the target application, which must be multi-tenant, gets a service principal."""
+    identity_assignments: IdentityAssignments = ()
+    """Which Azure resources are given which managed identity, so that what runs there can sign in as it: at most 16
+    items. Identities that others assigned are never taken back."""
+    role_assignments: RoleAssignments = ()
+    """Which Azure roles the target's service principal is given, and where: at most 16 items. Assignments that others
+    made are never changed or taken back."""
+    tenants: Tenants = ()
+    """Other tenants in which the target application, which must be multi-tenant, gets a service principal: at most 16
+    items. In its own tenant it gets one in any case."""
     output: OutputSpec | None = None
     """What is written into the namespace of this object once a rule allows the target. Omitted, nothing is; annotations
     of service accounts are asked for at their items."""

@@ -49,7 +49,7 @@ ManagedIdentityId = Annotated[
     str,
     Field(max_length=512),
     like(
-        rf"(?i)/subscriptions/{GUID}/resourceGroups/[^/?#%\\\s]{{1,90}}"
+        rf"(?i)/subscriptions/{GUID}/resourceGroups/[^/?#%\\\s]{{0,89}}[^/?#%\\\s.]"
         r"/providers/Microsoft\.ManagedIdentity/userAssignedIdentities/[a-z0-9][a-z0-9_-]{2,127}",
         "must be the resource id of a user-assigned managed identity, like `/subscriptions/<id>/resourceGroups/<name>"
         "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/<name>`",

@@ -20,6 +20,12 @@ from entrafed.domain.tenants import consent_url
 from entrafed.engine.reads import Reads
 from entrafed.engine.timing import Timing
 
+_AT_HOME = Problem(
+    ProblemKind.TERMINAL,
+    Reason.INVALID_SPEC,
+    "it is the target's own tenant, where the application has a service principal in any case; remove the item",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class TenantAccess:
@@ -146,6 +152,11 @@ class Wishes:
         return found[0]
 
     async def _tenant(self, item: Tenant, case: WishCase) -> AssignmentOutcome:
+        if item.tenant_id.lower() == case.sign_in.tenant_id:
+            return AssignmentOutcome(Section.TENANTS, item.tenant_id.lower(), problem=_AT_HOME)
+        return await self._other_tenant(item, case)
+
+    async def _other_tenant(self, item: Tenant, case: WishCase) -> AssignmentOutcome:
         tenant_id, client_id = item.tenant_id.lower(), case.target.client_id
         outcome = AssignmentOutcome(Section.TENANTS, tenant_id)
         parent, assignment = Parent(ParentKind.TENANT_APP, tenant_id, client_id), Assignment(client_id)
