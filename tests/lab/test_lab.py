@@ -6,18 +6,23 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity.aio import WorkloadIdentityCredential
+from rich.console import Console
 
 from azure_clients import assertion_credential, graph_client
 from entrafed_lab.azure import SimulatedAzure
 from entrafed_lab.azure.seed import OPERATOR_APP, READER_OBJECT
+from entrafed_lab.cluster import is_issuer_readable
 from entrafed_lab.controlplane import Binaries, ControlPlane, KubectlError
 from entrafed_lab.controlplane.errors import LabError
-from entrafed_lab.controlplane.progress import Silent
+from entrafed_lab.controlplane.progress import OnLines, Silent
 from entrafed_lab.lab import Lab, Wish
 from entrafed_lab.workspace import Workspace
 
@@ -110,31 +115,50 @@ async def test_a_lab_runs_in_the_background_until_it_is_ended(tmp_path: Path) ->
     assert json.loads(ports).keys() == {"login", "graph", "arm", "blob", "imds", "appservice", "admin"}
 
 
-async def test_a_cluster_of_the_users_own_is_used_and_outlives_the_lab(binaries: Binaries, tmp_path: Path) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def theirs(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ControlPlane]:
+    """A cluster of the user's own."""
+    async with ControlPlane(tmp_path_factory.mktemp("theirs"), binaries) as plane:
+        yield plane
+
+
+async def test_a_cluster_of_the_users_own_is_used_and_outlives_the_lab(theirs: ControlPlane, tmp_path: Path) -> None:
     lab, where = Workspace(tmp_path / "lab"), f"--dir={tmp_path / 'lab'}"
-    async with ControlPlane(tmp_path / "theirs", binaries) as plane:
-        kubeconfig, running = plane.kubeconfig.read_text(), mentioning(plane.directory)
-        with pytest.raises(KubectlError):
-            await plane.kubectl("get", "mif")
-        try:
-            await command(
-                *("up", "--detach", "--operator", f"--kubeconfig={plane.kubeconfig}", "--delay-scale=0", where),
-                *(f"--crds={ROOT / 'crds'}", f"--chart={ROOT / 'charts/entrafed'}"),
-            )
-            status = json.loads(await command("status", "-o", "json", where))
-            assert (status["server"], status["issuer"]) == (plane.url, plane.url)
-            assert len(mentioning(lab.directory)) == 3  # the lab, and the operator with its supervisor
-            as_operator = plane.kubectl.with_kubeconfig(lab.operator_kubeconfig)
-            with pytest.raises(KubectlError, match="get secrets"):
-                await as_operator("get", "secrets", "--all-namespaces")
-            await plane.kubectl("apply", "-f", str(lab.manifests))
-            await plane.kubectl("wait", "mif", "--all", "-A", "--for=condition=Ready", "--timeout=60s")
-        finally:
-            await command("down", where)
-        assert mentioning(lab.directory) == set()
-        assert mentioning(plane.directory) == running
-        assert len((await plane.kubectl.get("mif", "-A"))["items"]) == 1
-        assert plane.kubeconfig.read_text() == kubeconfig
+    kubeconfig, running = theirs.kubeconfig.read_text(), mentioning(theirs.directory)
+    with pytest.raises(KubectlError):
+        await theirs.kubectl("get", "mif")
+    try:
+        await command(
+            *("up", "--detach", "--operator", f"--kubeconfig={theirs.kubeconfig}", "--delay-scale=0", where),
+            *(f"--crds={ROOT / 'crds'}", f"--chart={ROOT / 'charts/entrafed'}"),
+        )
+        status = json.loads(await command("status", "-o", "json", where))
+        assert (status["server"], status["issuer"]) == (theirs.url, theirs.url)
+        assert len(mentioning(lab.directory)) == 3  # the lab, and the operator with its supervisor
+        as_operator = theirs.kubectl.with_kubeconfig(lab.operator_kubeconfig)
+        with pytest.raises(KubectlError, match="get secrets"):
+            await as_operator("get", "secrets", "--all-namespaces")
+        await theirs.kubectl("apply", "-f", str(lab.manifests))
+        await theirs.kubectl("wait", "mif", "--all", "-A", "--for=condition=Ready", "--timeout=60s")
+    finally:
+        await command("down", where)
+    assert mentioning(lab.directory) == set()
+    assert mentioning(theirs.directory) == running
+    assert len((await theirs.kubectl.get("mif", "-A"))["items"]) == 1
+    assert theirs.kubeconfig.read_text() == kubeconfig
+
+
+async def test_a_cluster_that_hides_its_issuer_is_told_of_with_the_command_that_opens_it(
+    theirs: ControlPlane, tmp_path: Path
+) -> None:
+    await theirs.kubectl("delete", "clusterrolebinding", "entrafed-lab:anonymous-issuer-discovery")
+    told = StringIO()
+    async with Lab(Wish(tmp_path / "lab", kubeconfig=theirs.kubeconfig), OnLines(Console(file=told))) as lab:
+        (advice,) = (line for line in told.getvalue().splitlines() if f"{theirs.url}, cannot be read" in line)
+        await theirs.kubectl(*shlex.split(advice.partition(": kubectl ")[2]))
+        async with asyncio.timeout(20):
+            while not await is_issuer_readable(lab.cluster):  # noqa: ASYNC110 - the API server sets no event here
+                await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize("mistake", WITHOUT_A_CLUSTER)
