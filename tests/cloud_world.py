@@ -29,6 +29,8 @@ PARENTS = (APPLICATION, IDENTITY)
 
 THE_APPLICATION = Target(application=ApplicationTarget(client_id=READER_APP))
 THE_IDENTITY = Target(managed_identity=ManagedIdentityRef(resource_id=WEB_IDENTITY))
+CLUSTERS = ("cluster", "former")
+"""Marks of role assignments that count as ours."""
 UNHURRIED = BudgetSettings(rate_scale=1000.0)
 """Budgets that nobody notices."""
 
@@ -88,6 +90,7 @@ async def connected(
         log=structlog.stdlib.get_logger("entrafed.azure"),
         timing=timing,
         budgets=budgets,
+        clusters=CLUSTERS,
         ca_file=ca_file or azure.ca_file,
     )
     async with cloud:

@@ -66,6 +66,10 @@ ASSIGNMENT_ROWS = (
     Row(ARM, ROLES, (403,), ("AuthorizationFailed",), FORBIDDEN, Reason.ACCESS_DENIED,
         "the operator lacks {action} at this scope, or a condition keeps it from giving this role; grant the role Role "
         "Based Access Control Administrator, with a condition that allows the roles you want"),
+    Row(ARM, GIVE, (400, 404), ("RoleDefinitionDoesNotExist",), TERMINAL, Reason.ROLE_NOT_FOUND,
+        "there is no such role; check the GUID of its definition"),
+    Row(ARM, GIVE, (400,), ("UnmatchedPrincipalType",), TERMINAL, Reason.VALUE_REFUSED,
+        "only service principals are given roles: {text}"),
     Row(ARM, ROLES, (404,), GONE, WAITING, Reason.SCOPE_NOT_FOUND,
         "there is no such scope; check its resource id", NotFound),
 
@@ -76,7 +80,8 @@ ASSIGNMENT_ROWS = (
         "the application has a service principal there already", AlreadyThere),
     Row(GRAPH, PRINCIPALS, (403,), ("Authorization_RequestDenied",), FORBIDDEN, Reason.ACCESS_DENIED,
         "the operator lacks the Graph permission Application.ReadWrite.OwnedBy in that tenant"),
-    Row(GRAPH, PROVISION, (400, 404), ("Request_BadRequest", *GONE), TERMINAL, Reason.NOT_MULTI_TENANT,
+    Row(GRAPH, PROVISION, (400, 404), ("valid application object", "not available in this tenant", *GONE), TERMINAL,
+        Reason.NOT_MULTI_TENANT,
         "that tenant does not know the application; set its signInAudience to AzureADMultipleOrgs"),
     Row(GRAPH, PRINCIPALS, (404,), GONE, WAITING, Reason.PROGRESSING, "it is not there", NotFound),
 )

@@ -244,18 +244,24 @@ class Budgets:
             self._bucket((*tenant, "identity", resource), ARM_IDENTITY[spend], Scope.RESOURCE),
             self._bucket((*tenant, "subscription", subscription), ARM_SUBSCRIPTION[spend], Scope.SUBSCRIPTION),
             self._bucket(tenant, ARM_TENANT[spend], Scope.TENANT),
+            self._of_manager(sign_in, subscription, spend),
         )
         return self._budget(sign_in, "arm", buckets)
 
     def resources(self, sign_in: SignIn, subscription: str, resource: str, spend: Spend) -> Budget:
         """For what has no limits of its own under ARM. A Retry-After is about the one `resource`."""
         limit = ARM_WRITES if spend is Spend.WRITE else ARM_READS
-        key = ("arm", sign_in.arm, sign_in.client_id, subscription, "write" if spend is Spend.WRITE else "read")
-        buckets = (
-            self._bucket((*key, resource), limit, Scope.RESOURCE),
-            self._bucket(key, limit, Scope.SUBSCRIPTION),
-        )
+        key = ("arm", sign_in.arm, sign_in.client_id, subscription, _kind(spend), resource)
+        buckets = (self._bucket(key, limit, Scope.RESOURCE), self._of_manager(sign_in, subscription, spend))
         return self._budget(sign_in, "arm", buckets)
+
+    def _of_manager(self, sign_in: SignIn, subscription: str, spend: Spend) -> Bucket:
+        """ARM's own, that all requests of a principal share: in a subscription, or, for what is in none, the tenant."""
+        limit, scope = ARM_WRITES if spend is Spend.WRITE else ARM_READS, Scope.SUBSCRIPTION
+        place = ("subscription", subscription)
+        if not subscription:
+            scope, place = Scope.TENANT, ("tenant", sign_in.tenant_id)
+        return self._bucket(("arm", sign_in.arm, sign_in.client_id, *place, _kind(spend)), limit, scope)
 
     def _budget(
         self,
@@ -285,3 +291,7 @@ class Budgets:
             bucket = Bucket(Limit(rate, burst, limit.counts_from_answer), scope, self._clock)
             self._buckets[key] = bucket
         return bucket
+
+
+def _kind(spend: Spend) -> str:
+    return "write" if spend is Spend.WRITE else "read"

@@ -113,7 +113,7 @@ ROWS = (
     Row(ARM, WRITES, (403,), ("RequestDisallowedByPolicy",), FORBIDDEN, Reason.POLICY_DENIED,
         "an Azure Policy forbids it: {text}"),
     Row(ARM, WRITES, (409,), ("ScopeLocked",), FORBIDDEN, Reason.SCOPE_LOCKED,
-        "a management lock forbids it; remove the lock from the managed identity, its resource group or subscription"),
+        "a management lock forbids it; remove the lock from the resource, its resource group or subscription"),
     Row(ARM, ANY, (403,), ("AuthorizationFailed", "LinkedAuthorizationFailed"), FORBIDDEN, Reason.ACCESS_DENIED,
         "the operator lacks {action} there, or it does not exist; grant a role such as Managed Identity Contributor"),
     Row(ARM, ANY, (409,), ("MissingSubscriptionRegistration",), FORBIDDEN, Reason.ACCESS_DENIED,

@@ -27,11 +27,18 @@ class CallTiming:
     token_skew: float = 300.0
     """How long before its end a token is renewed."""
     look: float = 10.0
-    """How long a list of an identity's credentials counts as the look before a write that replaces."""
+    """How long a list of an identity's credentials, or a read of a host, counts as the look before a write."""
+    poll: float = 10.0
+    """Between looks at a change that Azure has accepted, where it does not say."""
 
     def scaled(self, factor: float) -> "CallTiming":
         """All durations multiplied but that of tokens, which live as long in a laboratory."""
-        return replace(self, request_timeout=self.request_timeout * factor, look=self.look * factor)
+        return replace(
+            self,
+            request_timeout=self.request_timeout * factor,
+            look=self.look * factor,
+            poll=self.poll * factor,
+        )
 
 
 class Exchange:

@@ -11,27 +11,33 @@ from typing import Any, Literal
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.mgmt.core import AsyncARMPipelineClient
 
+from entrafed.api.reasons import Reason
 from entrafed.azure.answers import Answer, clean
 from entrafed.azure.budgets import Budget, Budgets, Spend
 from entrafed.azure.calls import Call, Operation, Refused, Reply, Service, Unreadable
 from entrafed.azure.credential import Signed
 from entrafed.azure.pipeline import policies
-from entrafed.azure.transport import AzureTransport
+from entrafed.azure.transport import AzureTransport, is_at
 from entrafed.domain.assignments import Running
 from entrafed.domain.connections import SignIn
+from entrafed.domain.errors import AzureProblem, Problem, ProblemKind
 from entrafed.domain.hosts import Host, HostIdentity, HostPath, Provisioning, identity_block
 
-POLL = 10.0  # seconds between looks at a change that runs, where Azure does not say
+LONGEST_POLL = 60.0  # seconds; a change that is over is not left unseen for longer
+MOST = 150  # identities in one request; more are refused (https://github.com/Azure/bicep/issues/16559)
 CHANGING = frozenset({"creating", "updating", "deleting", "migrating", "accepted", "inprogress"})
 """Of `provisioningState`: something is under way. Providers have more words than these, all for rest or failure."""
 _OVER = {"succeeded": None, "failed": "it failed", "canceled": "it was cancelled"}
 
 
 class Hosts:
-    """Hosts as one connection sees them; one method is one request."""
+    """Hosts as one connection sees them; one method is one request. `poll` is in seconds, as in `CallTiming`."""
 
-    def __init__(self, sign_in: SignIn, *, transport: AzureTransport, signed: Signed, budgets: Budgets) -> None:
+    def __init__(
+        self, sign_in: SignIn, *, transport: AzureTransport, signed: Signed, budgets: Budgets, poll: float
+    ) -> None:
         self._sign_in = sign_in
+        self._poll = poll
         self._signed = signed
         self._budgets = budgets
         self._client: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse] = AsyncARMPipelineClient(
@@ -56,23 +62,74 @@ class Hosts:
         path = host.path
         words = f"{'assign' if add else 'take back'} {', '.join(sorted(_name(key) for key in (add or remove)))}"
         call = Call(Service.ARM, Operation.CHANGE_HOST, f"{words} at host {path.key}")
-        body = {"identity": identity_block(host, add=add, remove=remove)}
+        block = identity_block(host, add=add, remove=remove)
+        named = block.get("userAssignedIdentities")
+        if isinstance(named, dict) and len(named) > MOST:
+            message = f"Cannot {call.doing}: it would name {len(named)} identities, and Azure takes {MOST} at once"
+            raise AzureProblem(Problem(ProblemKind.TERMINAL, Reason.QUOTA_EXCEEDED, message))
 
         async def send() -> Reply[Running | None]:
-            answer = await self._send("PATCH", path, body, {"If-Match": host.etag} if host.etag else {})
-            return Reply(answer.status_code, _running(answer))
+            headers = {"If-Match": host.etag} if host.etag else {}
+            answer = await self._send("PATCH", path, {"identity": block}, headers)
+            return Reply(answer.status_code, self._running(answer))
 
         return await self._signed.ask(call, self._budget(path, Spend.WRITE), send)
 
     async def follow(self, path: HostPath, running: Running) -> Running | None:
-        """Look how a change goes; None when it is done. Raises what it failed with, as if that had been the answer."""
+        """Look how a change goes; None when it is over. Raises what it failed with, as if that had been the answer.
+
+        Where nothing tells of the change (an old one is forgotten, an address leads elsewhere), the host itself does.
+        """
+        if not running.url:
+            host = await self.look(path)
+            return Running("", self._poll) if host.provisioning is Provisioning.CHANGING else None
         call = Call(Service.ARM, Operation.FOLLOW_CHANGE, f"change the identities of host {path.key}")
 
         async def send() -> Reply[Running | None]:
             answer = await self._client.send_request(HttpRequest("GET", running.url))
-            return Reply(answer.status_code, _progress(answer, running))
+            return Reply(answer.status_code, self._progress(answer, running))
 
-        return await self._signed.ask(call, self._budget(path, Spend.GET), send)
+        try:
+            return await self._signed.ask(call, self._budget(path, Spend.GET), send)
+        except AzureProblem as failure:
+            if failure.problem.reason in (Reason.HOST_NOT_FOUND, Reason.UNEXPECTED_ANSWER):
+                return Running("", self._poll)
+            raise
+
+    def _running(self, answer: AsyncHttpResponse) -> Running | None:
+        """What tells of a change that was accepted: Compute answers 200 and an operation, others 202 and a location."""
+        url = answer.headers.get("Azure-AsyncOperation") or (
+            answer.headers.get("Location") if answer.status_code in (201, 202) else None
+        )
+        return Running(self._own(url), self._after(answer)) if url else None
+
+    def _progress(self, answer: AsyncHttpResponse, running: Running) -> Running | None:
+        """An operation's resource tells by `status`; a location by the answer's own."""
+        if answer.status_code == 202:
+            return Running(self._own(answer.headers.get("Location") or running.url), self._after(answer))
+        document = _json(answer) if answer.content else {}
+        told = document.get("status")
+        if not isinstance(told, str):
+            return None
+        if told.lower() not in _OVER:
+            return Running(running.url, self._after(answer))
+        failure = _OVER[told.lower()]
+        if failure is None:
+            return None
+        error = _part(document, "error")
+        text, code = str(error.get("message") or failure), error.get("code")
+        raise Refused(Answer(status=400, code=clean(str(code))[:80] if code else told, text=clean(text)))
+
+    def _own(self, url: str) -> str:
+        """An address, as long as it is one of Resource Manager: no other is shown a token."""
+        return url if is_at(self._sign_in.arm, url) else ""
+
+    def _after(self, answer: AsyncHttpResponse) -> float:
+        try:
+            seconds = float(answer.headers.get("Retry-After") or self._poll)
+        except ValueError:
+            return self._poll
+        return min(seconds, LONGEST_POLL) if seconds > 0 else self._poll
 
     async def _send(
         self,
@@ -134,33 +191,3 @@ def _identity(spelled: str, entry: object) -> HostIdentity:
         principal_id=str(principal).lower() if principal and client else None,
         client_id=str(client).lower() if client else None,
     )
-
-
-def _running(answer: AsyncHttpResponse) -> Running | None:
-    """What tells of a change that was accepted: Compute answers 200 and an operation, others 202 and a location."""
-    url = answer.headers.get("Azure-AsyncOperation") or (
-        answer.headers.get("Location") if answer.status_code in (201, 202) else None
-    )
-    return Running(url, _after(answer)) if url else None
-
-
-def _after(answer: AsyncHttpResponse) -> float:
-    try:
-        return max(0.0, float(answer.headers.get("Retry-After") or POLL))
-    except ValueError:
-        return POLL
-
-
-def _progress(answer: AsyncHttpResponse, running: Running) -> Running | None:
-    """An operation's resource tells by `status`; a location by the answer's own."""
-    if answer.status_code == 202:
-        return Running(answer.headers.get("Location") or running.url, _after(answer))
-    told = _json(answer).get("status") if answer.content else None
-    if not isinstance(told, str) or told.lower() not in _OVER:
-        return Running(running.url, _after(answer)) if isinstance(told, str) else None
-    failure = _OVER[told.lower()]
-    if failure is None:
-        return None
-    error = _part(_json(answer), "error")
-    text, code = str(error.get("message") or failure), error.get("code")
-    raise Refused(Answer(status=400, code=clean(str(code))[:80] if code else told, text=clean(text)))

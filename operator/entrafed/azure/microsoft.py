@@ -231,7 +231,7 @@ class MicrosoftCloud:
         looks = Looks(self._clock, self._timing.look)
         arm = Arm(sign_in, transport=manager, signed=signed, budgets=self._budgets, looks=looks)
         roles = Roles(sign_in, transport=manager, signed=signed, budgets=self._budgets)
-        hosts = Hosts(sign_in, transport=manager, signed=signed, budgets=self._budgets)
+        hosts = Hosts(sign_in, transport=manager, signed=signed, budgets=self._budgets, poll=self._timing.poll)
         consents = Consents(sign_in, transport=login, exchange=self._exchange, budgets=self._budgets, clock=self._clock)
         assigners: dict[ParentKind, Assigner] = {
             ParentKind.HOST: HostAssigner(hosts, self._clock, self._timing.look),

@@ -116,6 +116,11 @@ class GraphTransport(httpx.AsyncBaseTransport):
         return response
 
 
+def is_at(base_url: str, url: str) -> bool:
+    """Whether an address is one of a service."""
+    return _origin(url) == _origin(base_url)
+
+
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc.lower()

@@ -121,7 +121,8 @@ class ObservedParent:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A change that Azure has accepted and not finished. `url` tells how it goes, after so many seconds."""
+    """A change that Azure has accepted and not finished. `url` tells how it goes, after so many seconds; empty: only
+    the parent itself tells."""
 
     url: str
     after: float

@@ -281,3 +281,43 @@ async def test_how_long_each_waited_is_told_by_service() -> None:
     async with limits.graph(SIGN_IN, Spend.GET).spend():
         pass
     assert told == [("arm", 0.0), ("arm", pytest.approx(4.0 / SHARE, abs=JITTER)), ("graph", 0.0)]
+
+
+async def test_all_under_resource_manager_share_its_ten_writes_a_second_in_a_subscription() -> None:
+    service, limits = Service(), budgets(slots=10_000)
+    hosts = [limits.resources(SIGN_IN, "sub", f"host-{n}", Spend.WRITE) for n in range(400)]
+    identities = [limits.arm(SIGN_IN, "sub", f"id-{n}", Spend.WRITE) for n in range(40)]
+    await asyncio.gather(*(service.ask(budget) for budget in (*hosts, *identities)))
+    assert service.most_within(10.0) <= 200 + 10 * 10
+    assert service.asked[-1] <= 440 / (10 * SHARE) + JITTER
+
+
+async def test_reads_of_hosts_and_identities_share_250_at_once_and_25_a_second() -> None:
+    service, limits = Service(), budgets(slots=10_000)
+    hosts = [limits.resources(SIGN_IN, "sub", f"host-{n}", Spend.GET) for n in range(600)]
+    identities = [limits.arm(SIGN_IN, "sub", f"id-{n}", spend) for n in range(100) for spend in (Spend.GET, Spend.LIST)]
+    await asyncio.gather(*(service.ask(budget) for budget in (*hosts, *identities)))
+    assert service.most_within(10.0) <= 250 + 25 * 10
+
+
+async def test_a_throttled_host_holds_no_other_and_a_throttled_subscription_all_that_is_in_it() -> None:
+    limits = budgets()
+    limits.resources(SIGN_IN, "sub", "host", Spend.WRITE).hold(Scope.RESOURCE, 7.0)
+    async with limits.resources(SIGN_IN, "sub", "other", Spend.WRITE).spend():
+        assert now() == 0.0
+    limits.resources(SIGN_IN, "sub", "other", Spend.WRITE).hold(Scope.SUBSCRIPTION, 5.0)
+    async with limits.resources(SIGN_IN, "another", "other", Spend.WRITE).spend():
+        assert now() == 0.0
+    async with limits.arm(SIGN_IN, "sub", "id", Spend.WRITE).spend():
+        assert now() == 5.0
+    async with limits.resources(SIGN_IN, "sub", "host", Spend.WRITE).spend():
+        assert now() == 7.0
+
+
+async def test_what_is_in_no_subscription_is_counted_in_the_tenant() -> None:
+    limits = budgets()
+    limits.resources(SIGN_IN, "", "group", Spend.WRITE).hold(Scope.TENANT, 4.0)
+    async with limits.resources(SIGN_IN, "sub", "host", Spend.WRITE).spend():
+        assert now() == 0.0
+    async with limits.resources(SIGN_IN, "", "another", Spend.WRITE).spend():
+        assert now() == 4.0
