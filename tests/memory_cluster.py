@@ -109,6 +109,10 @@ class MemoryCluster:
         else:
             self._remove(key)
 
+    def vanish(self, kind: str, namespace: str, name: str) -> None:
+        """Delete an object whatever finalizers it has, as one does who removes those by hand."""
+        self._remove((kind, namespace, name))
+
     def set_value(self, output: Output, namespace: str, key: str, value: str | None, manager: str = "kubectl") -> None:
         """Set, or remove, an annotation of a service account or an entry of a ConfigMap, as `kubectl edit` does."""
         body = self._bodies[output.kind, namespace, output.name]

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
-from azure.core.pipeline.transport import AioHttpTransport
+from azure.core.pipeline.transport import AioHttpTransport, AioHttpTransportResponse
 from httpx_aiohttp import AiohttpTransport
 
 from entrafed.azure.answers import read_answer
@@ -98,7 +98,9 @@ class AzureTransport(AioHttpTransport):  # type: ignore[misc]  # azure-core load
     async def send(self, request: Any, **options: Any) -> Any:
         self._checkpoint.let_out(request.method, request.url)
         response = await super().send(request, **options)
-        self._checkpoint.let_in(response.status_code, response.headers, response.content)
+        # azure-mgmt-authorization still sends requests of azure-core's older kind, which has answers of its own
+        body = response.body() if isinstance(response, AioHttpTransportResponse) else response.content
+        self._checkpoint.let_in(response.status_code, response.headers, body)
         return response
 
 

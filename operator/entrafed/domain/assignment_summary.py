@@ -75,8 +75,10 @@ def assignment_items(federation: Federation, knowledge: Knowledge) -> tuple[Assi
     items = [_asked(outcome, recorded.get((outcome.section, outcome.name), ()), found) for outcome in asked]
     shown = {(item.section, item.name) for item in items}
     denied = _denied(federation)
+    tenants = {parent.tenant_id for parent in knowledge.places if parent.kind is ParentKind.TENANT_APP}
     for (section, name), rows in recorded.items():
-        if (section, name) in shown or (leaving and section is Section.TENANTS and _outlives(federation, name)):
+        is_left_alone = section is Section.TENANTS and name not in tenants and _outlives(federation, name)
+        if (section, name) in shown or is_left_alone:
             continue
         left, problem = _leftover(section, rows, found)
         if left:

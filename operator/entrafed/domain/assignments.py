@@ -154,6 +154,9 @@ class Change(Enum):
     """By taking back the other first."""
 
 
+CHANGES = {ParentKind.HOST: Change.ANEW, ParentKind.SCOPE: Change.IN_PLACE, ParentKind.TENANT_APP: Change.ANEW}
+
+
 @dataclass(frozen=True, slots=True)
 class AssignmentVerdict:
     """How a wanted assignment stands.

@@ -189,3 +189,5 @@ class Knowledge:
     assignments: tuple[AssignmentOutcome, ...] = ()
     assigned: Mapping[Parent, AssignmentFinding] = field(default_factory=dict)
     """What was found at hosts, scopes and tenants, as far as they were looked at."""
+    places: frozenset[Parent] = frozenset()
+    """Hosts, scopes and tenants where it asks for something, or has something to be taken back."""

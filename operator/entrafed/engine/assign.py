@@ -10,18 +10,18 @@ from dataclasses import dataclass, field, replace
 from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Stance
 from entrafed.domain.assignments import (
+    CHANGES,
     MOST,
     Assign,
     AssignmentAsk,
     AssignmentPlan,
     AssignmentStep,
-    Change,
     Running,
     Unassign,
     plan_assignments,
 )
 from entrafed.domain.connections import SignIn
-from entrafed.domain.credentials import Parent, ParentKind
+from entrafed.domain.credentials import Parent
 from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, Problem, ProblemKind
 from entrafed.domain.findings import IN_PROGRESS, AssignmentFinding
 from entrafed.engine.absence import Absences
@@ -35,7 +35,6 @@ from entrafed.engine.table import Table
 from entrafed.engine.timing import Timing
 
 MOST_STEPS = 400  # of one run; a bound for what nobody thought of
-CHANGES = {ParentKind.HOST: Change.ANEW, ParentKind.SCOPE: Change.IN_PLACE, ParentKind.TENANT_APP: Change.ANEW}
 BUSY = Problem(
     ProblemKind.WAITING,
     Reason.HOST_BUSY,
@@ -301,8 +300,9 @@ class AssignmentSettler:
         """A step that failed. Of several at once each is tried alone then: one may have kept the others from it."""
         problem, now = failure.problem, self._clock.monotonic()
         keys = step.keys if isinstance(step, Unassign) else tuple(one.key for one in step.assignments)
-        if isinstance(step, Unassign) and isinstance(failure, NotFound):
-            lane.overlay.note_unassigned(keys, now)
+        if isinstance(step, Unassign) and isinstance(failure, NotFound):  # so says one replica: looks will tell
+            lane.overlay.note_unanswered(keys, now)
+            run.fail(step, problem)
             return
         if problem.stalled and len(keys) > 1 and isinstance(step, Assign):
             lane.alone.update(keys)

@@ -6,12 +6,14 @@ from entrafed.api.reasons import Reason
 from entrafed.api.states import Origin
 from entrafed.domain.asks import Stance
 from entrafed.domain.assignments import (
+    CHANGES,
     Assign,
     Assignment,
     AssignmentAsk,
     AssignmentPlan,
     AssignmentStep,
     AssignmentVerdict,
+    Change,
     ObservedAssignment,
     ObservedParent,
     Progress,
@@ -116,7 +118,8 @@ def _standing(
             problem = Problem(ProblemKind.CONFLICT, verdict.reason, CONFLICTS[overlay.kind])
             return AssignmentStanding(wanted, Origin.PRE_EXISTING, Progress.INTENDED, problem, id_)
     problem = run.problem_of(wanted.key) or IN_PROGRESS
-    if recorded is not None and (there is not None or recorded.assignment == wanted):
+    makes_way = there is not None and CHANGES[overlay.kind] is Change.ANEW
+    if recorded is not None and (makes_way or recorded.assignment == wanted):
         return AssignmentStanding(recorded.assignment, Origin.OPERATOR, recorded.progress, problem, id_)
     return AssignmentStanding(wanted, Origin.OPERATOR, Progress.INTENDED, problem, id_)
 

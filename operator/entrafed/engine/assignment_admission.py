@@ -69,7 +69,13 @@ class AssignmentAdmitter:
         """An object that stays."""
         outcomes = tuple([self._dated(federation, outcome) for outcome in await self._outcomes(federation, case)])
         stance = Stance.KEEP if case.not_before is None else Stance.RECONCILE
-        asks = asks_of_items(federation, outcomes, lambda name: self._sign_in(name, case), stance)
+        asks = asks_of_items(
+            federation,
+            outcomes,
+            lambda name: self._sign_in(name, case),
+            stance,
+            lambda one: self._allows(federation, one, case),
+        )
         if case.not_before is not None and case.rules:
             asks |= await self._at_home(federation, case, case.not_before)
         unknown = [one.problem for one in outcomes if one.problem is not None and one.problem is not SUSPENDED]
@@ -164,7 +170,7 @@ class AssignmentAdmitter:
         for one in assignments_recorded(federation):
             refusal = (
                 None
-                if self._allows(one, case)
+                if self._allows(federation, one, case)
                 else refusal_of(case.access.sign_in, f"what was made for {one.record.item}")
             )
             place = Place(one.parent, one.record.assignment, case.access.sign_in, refusal)
@@ -180,7 +186,8 @@ class AssignmentAdmitter:
             for (section, name), places in by_item.items()
         )
 
-    def _allows(self, one: Recorded, case: Case) -> bool:
+    def _allows(self, federation: Federation, one: Recorded, case: Case) -> bool:
+        """Whether the rules allow what is recorded. Where they cannot be asked, what the status says counts."""
         key = one.record.assignment.key
         match one.section:
             case Section.IDENTITIES:
@@ -189,7 +196,7 @@ class AssignmentAdmitter:
                 return allows_role(case.rules, RoleDefinition(role_and_principal(key)[0], one.role), one.parent.id)
         partner = self._partner(one.connection or "", case)
         if isinstance(partner, Problem):
-            return True
+            return dict(denials(federation, one.section)).get(one.record.item) is None
         return all(allows_tenant(rules, one.parent.tenant_id) for rules in (case.rules, partner.rules))
 
     def _partner(self, name: str, case: Case) -> TenantAccess | Problem:

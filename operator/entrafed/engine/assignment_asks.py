@@ -32,9 +32,14 @@ class _Share:
 
 
 def asks_of_items(
-    federation: Federation, outcomes: Iterable[AssignmentOutcome], sign_in_by: SignInBy, stance: Stance
+    federation: Federation,
+    outcomes: Iterable[AssignmentOutcome],
+    sign_in_by: SignInBy,
+    stance: Stance,
+    is_allowed: Callable[[Recorded], bool],
 ) -> Asks:
-    """What the items ask for; and what is recorded and wanted no more, which is taken back."""
+    """What the items ask for; and what is recorded and wanted no more, which is taken back. What outlives its item does
+    so while it `is_allowed`."""
     shares = _recorded_shares(assignments_recorded(federation), sign_in_by)
     asked: set[tuple[Section, str]] = set()
     for outcome in outcomes:
@@ -50,25 +55,27 @@ def asks_of_items(
                 shares[one.parent].kept.add(one.record.assignment.key)
         for place in outcome.places:
             share = shares.setdefault(place.parent, _Share(place.sign_in))
-            share.sign_in = place.sign_in
             if place.problem is None:
+                share.sign_in = place.sign_in
                 share.wanted.add(place.assignment)
                 continue
             keys = {one.record.assignment.key for one in recorded if one.parent == place.parent}
             is_over = place.problem.reason is Reason.REVOKED
             (share.revoked if is_over else share.kept).update(keys)
     for one in assignments_recorded(federation):
-        if one.outlives and (one.section, one.record.item) not in asked:
+        if one.outlives and (one.section, one.record.item) not in asked and is_allowed(one):
             shares[one.parent].records.remove(one.record)
     return {
-        parent: _ask(federation, share, stance) for parent, share in shares.items() if share.wanted or share.records
+        parent: _ask(federation, parent, share, stance)
+        for parent, share in shares.items()
+        if share.wanted or share.records
     }
 
 
 def asks_to_keep(federation: Federation) -> Asks:
     """What is recorded, to be kept: for an object that nothing else is known of."""
     shares = _recorded_shares(assignments_recorded(federation), lambda _: None)
-    return {parent: _ask(federation, share, Stance.KEEP) for parent, share in shares.items()}
+    return {parent: _ask(federation, parent, share, Stance.KEEP) for parent, share in shares.items()}
 
 
 def asks_of_leaver(
@@ -83,7 +90,7 @@ def asks_of_leaver(
     for one in recorded:
         if (one.section, one.record.item) in denied:
             shares[one.parent].revoked.add(one.record.assignment.key)
-    asks = {parent: _ask(federation, share, stance) for parent, share in shares.items()}
+    asks = {parent: _ask(federation, parent, share, stance) for parent, share in shares.items()}
     return {parent: ask for parent, ask in asks.items() if stance is Stance.LEAVE or ask.revoked}
 
 
@@ -95,12 +102,14 @@ def _recorded_shares(recorded: Iterable[Recorded], sign_in_by: SignInBy) -> dict
     return shares
 
 
-def _ask(federation: Federation, share: _Share, stance: Stance) -> AssignmentAsk:
+def _ask(federation: Federation, parent: Parent, share: _Share, stance: Stance) -> AssignmentAsk:
+    """A connection that was made again under its name may be one of another tenant: that is no way to this parent."""
+    sign_in = share.sign_in if share.sign_in and share.sign_in.tenant_id == parent.tenant_id else None
     wanted = {one.key for one in share.wanted}
     kept = share.kept - wanted
     return replace(
-        ask_of(federation, share.sign_in, frozenset(share.wanted)),
-        stance=stance if share.sign_in is not None or stance is not Stance.RECONCILE else Stance.KEEP,
+        ask_of(federation, sign_in, frozenset(share.wanted)),
+        stance=stance if sign_in is not None or stance is not Stance.RECONCILE else Stance.KEEP,
         kept=frozenset(kept),
         revoked=frozenset(share.revoked - wanted - kept),
         records=tuple(share.records),

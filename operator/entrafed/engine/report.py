@@ -71,7 +71,8 @@ class Reporter:
         if federation.metadata.deletion_timestamp and is_clean:
             await self._let_go(federation)
             return None
-        knowledge = replace(admission.knowledge, finding=finding, assigned=assigned, outputs=outputs)
+        places = frozenset(self._assigned.asks_by(uid))
+        knowledge = replace(admission.knowledge, finding=finding, assigned=assigned, places=places, outputs=outputs)
         status = summarise(federation, knowledge, self._clock.now())
         if status == federation.status:
             self._moving_since.pop(uid, None)
