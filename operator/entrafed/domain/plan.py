@@ -116,14 +116,20 @@ def _mark_of(credential: ObservedCredential, clusters: tuple[str, ...]) -> Mark 
 
 
 def _misnamed(there: list[ObservedCredential], asking: list[Ask], clusters: tuple[str, ...]) -> set[str]:
-    """Ours by its full mark, but holding another pair than the mark says: drift, which has to make way."""
-    owners = {a.owner for a in asking if a.stance is Stance.RECONCILE and a.drift is DriftPolicy.REPAIR}
+    """Ours by its full mark, but holding another pair than the mark says: drift, which has to make way.
+
+    Of one who only wants to be told it makes way as well for another who asks for the same, and wants it repaired.
+    """
+    acting = [a for a in asking if a.stance is Stance.RECONCILE]
+    repairing = [a for a in acting if a.drift is DriftPolicy.REPAIR]
+    owners, shared = {a.owner for a in repairing}, {trust for a in repairing for trust in a.wanted}
+    names = {(a.owner, pair_mark(trust.pair)) for a in acting for trust in a.wanted & shared}
     kept = {pair for a in asking for pair in a.kept}
     return {
         c.name
         for c in there
         if (mark := _mark_of(c, clusters))
-        and mark.owner in owners
+        and (mark.owner in owners or (mark.owner, mark.pair) in names)
         and c.pair not in kept
         and (c.pair is None or pair_mark(c.pair) != mark.pair)
     }
@@ -230,8 +236,9 @@ def _place(trust: Trust, ask: Ask, there: tuple[ObservedCredential, ...], cluste
             name = draft.reported[trust] or name
             stands = next((c for c in there if c.name == name), None)
             draft.verdicts[trust] = Verdict(Reason.DRIFTED, name, stands=stands)
-        elif any(c.name.lower() == name for c in there):
-            draft.verdicts[trust] = Verdict(Reason.PROGRESSING, name)
+        elif (taken := next((c for c in there if c.name.lower() == name), None)) is not None:
+            is_told = ask.drift is DriftPolicy.REPORT
+            draft.verdicts[trust] = Verdict(Reason.DRIFTED if is_told else Reason.PROGRESSING, name, stands=taken)
         else:
             draft.creates.append(Create(NewCredential(name, trust, _describe(ask))))
         return name

@@ -293,6 +293,21 @@ def test_drift_that_is_only_to_be_reported_is_not_put_right() -> None:
         assert result.verdicts[A] == Verdict(Reason.DRIFTED, named("web", A), stands=there[0] if there else None)
 
 
+def test_drift_in_the_place_of_what_was_never_written_is_only_told_too() -> None:
+    """Its spec asks for another audience by now than was written."""
+    drifted = standing(named("web", A), B)
+    result = planned([drifted], replace(ask("web", A), drift=DriftPolicy.REPORT))
+    assert (result.steps, result.verdicts[A].reason, result.verdicts[A].stands) == ((), Reason.DRIFTED, drifted)
+
+
+def test_drift_of_one_who_wants_only_to_be_told_makes_way_for_another_who_wants_it_repaired() -> None:
+    there = [standing(named("told", A), B)]
+    told = replace(ask("told", A, since=1), drift=DriftPolicy.REPORT, records=(Record("x", named("told", A), A),))
+    repaired = planned(there, told, ask("repaired", A, since=2))
+    assert [type(step) for step in repaired.steps] == [Update]
+    assert apply(there, repaired.steps) == [standing(named("told", A), A)]
+
+
 def test_drift_of_what_another_s_mark_is_on_is_only_told_too() -> None:
     """Two shared it, and the one whose mark it carries is gone."""
     name = named("gone", A)
