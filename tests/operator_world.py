@@ -18,13 +18,21 @@ import pytest_asyncio
 from entrafed.api.metadata import CONNECTIONS, FEDERATIONS, GROUP, RECONCILE_ANNOTATION
 from entrafed_lab.azure import ServiceName, SimulatedAzure, default_seed
 from entrafed_lab.azure.objects import CredentialHolder
-from entrafed_lab.azure.seed import HOME_TENANT, OPERATOR_APP, READER_APP, WEB_IDENTITY, Seed
+from entrafed_lab.azure.seed import (
+    HOME_TENANT,
+    OPERATOR_APP,
+    PARTNER_TENANT,
+    READER_APP,
+    STORAGE_ACCOUNT,
+    WEB_IDENTITY,
+    Seed,
+)
 from entrafed_lab.controlplane import Kubectl
 from gitops import SAME, argo_health, flux_status
 from kstatus import KStatus, kstatus
 from kube_world import Cluster
 from lab_fixtures import OPERATOR_SUBJECT, StartAzure
-from manifests import Manifest, federation
+from manifests import BLOB_READER, Manifest, federation
 from operator_process import PATIENCE, POLL, Operator, release, until
 
 LONGEST_LINE = 2**20  # bytes; one version of an object is one line of a watch
@@ -35,6 +43,7 @@ ON_IDENTITY: Manifest = {"managedIdentity": {"resourceId": WEB_IDENTITY}}
 TARGETS = {"app": (READER_APP, ON_APPLICATION), "identity": (WEB_IDENTITY, ON_IDENTITY)}
 """One of each kind: what the simulated Azure knows it by, and how a spec names it."""
 IDENTITIES = f"{WEB_IDENTITY.rpartition('/')[0]}/*"
+RESOURCE_GROUP = WEB_IDENTITY.partition("/providers/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ class World:
     azure: SimulatedAzure
     tenant_id: str
     namespace: str
+    partner_id: str = PARTNER_TENANT
     connections: list[str] = field(default_factory=list)
     applications: list[str] = field(default_factory=lambda: [READER_APP])
     """Those that its connection allows as targets."""
@@ -87,7 +97,15 @@ class World:
         for item in applied.get("items", [applied]):
             self._generations[item["metadata"]["name"]] = item["metadata"].get("generation", 0)
 
-    async def connect(self, name: str | None = None) -> None:
+    @property
+    def partner_connection(self) -> str:
+        return f"{self.namespace}-partner"
+
+    async def connect_partner(self) -> None:
+        """An EntraConnection to the other tenant of this world's Azure, which lets in what the home tenant's allows."""
+        await self.connect(self.partner_connection, tenant_id=self.partner_id)
+
+    async def connect(self, name: str | None = None, *, tenant_id: str | None = None) -> None:
         """An EntraConnection to this world's Azure that allows the namespace everything."""
         urls = {service: self.azure.url(ServiceName(service)) for service in ("login", "graph", "arm")}
         if (name or self.namespace) not in self.connections:
@@ -99,10 +117,10 @@ class World:
                 "kind": "EntraConnection",
                 "metadata": {"name": name or self.namespace},
                 "spec": {
-                    "tenantId": self.tenant_id,
+                    "tenantId": tenant_id or self.tenant_id,
                     "credential": {"workloadIdentity": {"clientId": OPERATOR_APP}},
                     "endpoints": urls,
-                    "rules": [everything(self.namespace, self.applications)],
+                    "rules": [everything(self.namespace, self.applications, self.partner_id)],
                 },
             },
         )
@@ -274,7 +292,7 @@ class World:
         self._changed.set()
 
 
-def everything(namespace: str, applications: Iterable[str]) -> Manifest:
+def everything(namespace: str, applications: Iterable[str], partner_id: str) -> Manifest:
     """A rule that allows a namespace all that these tests ask for."""
     return {
         "namespaces": {"names": [namespace]},
@@ -284,14 +302,16 @@ def everything(namespace: str, applications: Iterable[str]) -> Manifest:
             {"issuer": "https://issuer.example", "subjects": ["**"]},
             {"managedIdentities": [IDENTITIES]},
         ],
+        "identityAssignments": [{"managedIdentities": [IDENTITIES], "resources": [f"{RESOURCE_GROUP}/**"]}],
+        "roleAssignments": [{"roles": [BLOB_READER], "scopes": [STORAGE_ACCOUNT]}],
+        "tenants": [partner_id],
     }
 
 
-def in_tenant(tenant_id: str) -> Seed:
-    """The default seed in a tenant of its own: to the operator, what another Azure held there would be the same."""
-    seed = default_seed()
-    tenants = (replace(tenant, id=tenant_id) if tenant.id == HOME_TENANT else tenant for tenant in seed.tenants)
-    return replace(seed, tenants=tuple(tenants))
+def in_tenant(home: str, partner: str = PARTNER_TENANT) -> Seed:
+    """The default seed in tenants of its own: to the operator, what another Azure held there would be the same."""
+    seed, ids = default_seed(), {HOME_TENANT: home, PARTNER_TENANT: partner}
+    return replace(seed, tenants=tuple(replace(tenant, id=ids[tenant.id]) for tenant in seed.tenants))
 
 
 NewWorld = Callable[..., Awaitable[World]]
@@ -304,10 +324,10 @@ async def new_world(operator: Operator, cluster: Cluster, start_azure: StartAzur
     watching: list[asyncio.Task[None]] = []
 
     async def make(**wishes: Any) -> World:
-        plane, tenant_id = cluster.plane, str(uuid4())
-        seed = in_tenant(tenant_id).trusting_operator(issuer=plane.url, subject=OPERATOR_SUBJECT)
+        plane, tenant_id, partner_id = cluster.plane, str(uuid4()), str(uuid4())
+        seed = in_tenant(tenant_id, partner_id).trusting_operator(issuer=plane.url, subject=OPERATOR_SUBJECT)
         azure = await start_azure(**{"seed": seed, "trusted_issuer_cas": (plane.ca_path,), **wishes})
-        world = World(cluster, operator, azure, tenant_id, namespace=f"test-{tenant_id[:8]}")
+        world = World(cluster, operator, azure, tenant_id, f"test-{tenant_id[:8]}", partner_id)
         made.append(world)
         await world.connect()
         watching.append(asyncio.create_task(world.watch()))
