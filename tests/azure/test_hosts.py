@@ -1,8 +1,6 @@
 """Identities at hosts: what each type of host is asked, what it answers, and what it costs."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +9,14 @@ import pytest
 
 from arm_hosts import IDS, PATCHED, planted_host
 from arm_world import IDENTITIES, ROOT
+from assigner_world import assign, done, host, look, operations, planted, problem_of, shown, unassign
 from azure_callers import only
 from cloud_world import Connected, connected
 from entrafed.api.reasons import Reason
 from entrafed.azure import CallTiming
-from entrafed.domain.assignments import Assignment, ObservedAssignment, ObservedParent, Running
+from entrafed.domain.assignments import ObservedAssignment, Running
 from entrafed.domain.credentials import Parent, ParentKind
-from entrafed.domain.errors import AzureProblem, NotFound, ProblemKind, WritesStopped
+from entrafed.domain.errors import NotFound, ProblemKind, WritesStopped
 from entrafed.domain.hosts import HOST_TYPES, HostPath
 from entrafed_lab.azure import Fault, ServiceName, SimulatedAzure, Variants
 from entrafed_lab.azure.exchange import Call
@@ -45,59 +44,6 @@ PATIENT = CallTiming(look=0.0)
 
 each_kind = pytest.mark.parametrize("kind", PATCHED, ids=lambda kind: kind.name.lower())
 both_maps = pytest.mark.parametrize("variant", IdentityMap, ids=lambda variant: variant.name.lower())
-
-
-def host(kind: HostKind) -> Parent:
-    return Parent(ParentKind.HOST, HOME_TENANT, IDS[kind].lower())
-
-
-async def look(world: Connected, parent: Parent) -> ObservedParent:
-    return await world.cloud.assignments(world.sign_in, parent, frozenset())
-
-
-async def shown(world: Connected, parent: Parent) -> set[str]:
-    """Names of the identities that a look shows."""
-    return {one.key.rpartition("/")[2] for one in (await look(world, parent)).assignments}
-
-
-async def assign(world: Connected, parent: Parent, *identities: str) -> Running | None:
-    wanted = tuple(Assignment(identity) for identity in identities)
-    return await world.cloud.assign(world.sign_in, parent, wanted, "for tests")
-
-
-async def unassign(world: Connected, parent: Parent, *identities: str) -> Running | None:
-    gone = tuple(ObservedAssignment(identity, "principal") for identity in identities)
-    return await world.cloud.unassign(world.sign_in, parent, gone)
-
-
-async def done(world: Connected, parent: Parent, running: Running | None) -> None:
-    """Follow a change to its end."""
-    for _ in range(100):
-        if running is None:
-            return
-        running = await world.cloud.follow(world.sign_in, parent, running)
-    raise AssertionError("it does not end")
-
-
-async def problem_of(call: Any) -> AzureProblem:
-    with pytest.raises(AzureProblem) as raised:
-        await call
-    return raised.value
-
-
-def operations(world: Connected) -> list[str]:
-    return [record.operation for record in world.requests()]
-
-
-@asynccontextmanager
-async def planted(
-    start_azure: StartAzure, token: Path, kind: HostKind, *keys: str, **wishes: Any
-) -> AsyncIterator[Connected]:
-    """The adapter in front of an Azure with one host of this kind, which has these identities."""
-    azure = await start_azure(**wishes)
-    planted_host(azure, kind, *keys)
-    async with connected(azure, token) as world:
-        yield world
 
 
 def heard(azure: SimulatedAzure) -> list[dict[str, Any]]:

@@ -9,14 +9,20 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from arm_roles import BLOB_READER, WEB_PRINCIPAL
 from cloud_world import APPLICATION, IDENTITY, PARENTS, Connected, connected, new_credential
 from entrafed.azure import CallTiming
-from entrafed.domain.credentials import Parent
+from entrafed.domain.assignments import Assignment, ObservedAssignment, Running
+from entrafed.domain.credentials import Parent, ParentKind
 from entrafed.domain.errors import AzureProblem
+from entrafed.domain.roles import role_key
 from entrafed.runtime.logs import SILENT_BELOW_ERROR
 from entrafed_lab.azure import Fault, ServiceName, SimulatedAzure
 from entrafed_lab.azure.exchange import Call
+from entrafed_lab.azure.seed import API_VM, HOME_TENANT, READER_APP, STORAGE_ACCOUNT, WEB_IDENTITY
 
+SOMEBODY = "99999999-9999-4999-8999-999999999999"
+ROLE = role_key(BLOB_READER, WEB_PRINCIPAL)
 SERVICES = {APPLICATION: ServiceName.GRAPH, IDENTITY: ServiceName.ARM}
 
 
@@ -128,6 +134,57 @@ async def test_a_refused_sign_in_that_quotes_our_assertion_shows_it_to_nobody(
     assert "<removed>" in shown
     assert not wire.leaks_into(shown)
     assert not wire.leaks_into(logged())
+
+
+ASSIGNMENTS = {
+    "host": (Parent(ParentKind.HOST, HOME_TENANT, API_VM.lower()), ServiceName.ARM, WEB_IDENTITY.lower(), ""),
+    "scope": (Parent(ParentKind.SCOPE, HOME_TENANT, STORAGE_ACCOUNT.lower()), ServiceName.ARM, ROLE, SOMEBODY),
+    "tenant": (Parent(ParentKind.TENANT_APP, HOME_TENANT, READER_APP), ServiceName.GRAPH, READER_APP, SOMEBODY),
+}
+"""One of each kind, with what is asked for there."""
+
+
+@pytest.mark.parametrize("kind", ASSIGNMENTS)
+async def test_an_answer_about_hosts_roles_and_tenants_that_quotes_our_token_shows_it_to_nobody(
+    world: Connected, wire: Wire, kind: str, logged: Callable[[], str]
+) -> None:
+    parent, service, key, id_ = ASSIGNMENTS[kind]
+    cloud, sign_in = world.cloud, world.sign_in
+    await cloud.assignments(sign_in, parent, frozenset({key}))
+    (token,) = wire.access_tokens
+    world.azure.faults.clear()
+    shown = ""
+    for fault in (*echoes(token), *operations_that_quote(token)):
+        handle = world.azure.faults.add(replace(fault, services=(service,)))
+        running = Running(f"{world.azure.url(ServiceName.ARM)}/operations/1", 1.0)
+        for call in (
+            cloud.assignments(sign_in, parent, frozenset({key})),
+            cloud.assign(sign_in, parent, (Assignment(key),), "For tests."),
+            cloud.unassign(sign_in, parent, (ObservedAssignment(key, "", id_=id_),)),
+            cloud.follow(sign_in, parent, running),
+        ):
+            shown += await shown_by(call)
+        assert handle.hits
+        handle.remove()
+    assert "<removed>" in shown
+    assert not wire.leaks_into(shown)
+    assert not wire.leaks_into(logged())
+
+
+def operations_that_quote(secret: str) -> list[Fault]:
+    """Changes that fail later, and say so with a secret."""
+    quoted = f'"code": "{secret}", "message": "Bearer {secret}"'
+    body = f'{{"status": "Failed", "error": {{{quoted}}}}}'
+    return [Fault(status=200, body=body, content_type="application/json")]
+
+
+async def test_no_token_is_sent_where_an_answer_about_a_change_leads(world: Connected) -> None:
+    """Not even when a caller insists."""
+    parent = ASSIGNMENTS["host"][0]
+    async with connected(world.azure, world.token_file) as other:
+        elsewhere = f"{world.azure.url(ServiceName.GRAPH)}/v1.0/applications"
+        assert await other.cloud.follow(other.sign_in, parent, Running(elsewhere, 1.0)) == Running("", 10.0)
+        assert not other.requests(ServiceName.GRAPH)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ ASSIGNMENT_ROWS = (
         after=15.0),
     Row(ARM, CHANGE, (412,), (), TRANSIENT, Reason.CONCURRENT_WRITE,
         "somebody else changed the host at this moment; it is read and tried again"),
-    Row(ARM, CHANGE, (403,), ("LinkedAuthorizationFailed",), FORBIDDEN, Reason.ACCESS_DENIED,
+    Row(ARM, CHANGE, (), ("LinkedAuthorizationFailed",), FORBIDDEN, Reason.ACCESS_DENIED,
         "the operator lacks {action} on an identity of the host, or that identity is gone; grant the role Managed "
         "Identity Operator on it"),
     Row(ARM, HOST, (403,), ("AuthorizationFailed",), FORBIDDEN, Reason.ACCESS_DENIED,
@@ -51,8 +51,8 @@ ASSIGNMENT_ROWS = (
         "Virtual Machine Contributor or Website Contributor"),
     Row(ARM, CHANGE, (), ("FailedIdentityOperation",), TERMINAL, Reason.IDENTITY_NOT_ASSIGNABLE,
         "Azure cannot assign it: {text}"),
-    Row(ARM, CHANGE, (400,), ("InvalidParameter", "MissingIdentityIds", "InvalidIdentityValues"), TERMINAL,
-        Reason.VALUE_REFUSED, "the change was refused: {text}"),
+    Row(ARM, CHANGE, (400,), ("BadRequest", "InvalidParameter", "MissingIdentityIds", "InvalidIdentityValues",
+        "LinkedInvalidPropertyId"), TERMINAL, Reason.VALUE_REFUSED, "the change was refused: {text}"),
 
     # Role assignments
     Row(ARM, GIVE, (409,), ("RoleAssignmentExists",), CONFLICT, Reason.ASSIGNMENT_CONFLICT,

@@ -15,6 +15,9 @@ HELD = {"SubscriptionRequestsThrottled": Scope.SUBSCRIPTION, "TenantRequestsThro
 """Whose budget is used up, where ARM says so. Source:
 https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling"""
 
+TABLE = (*ASSIGNMENT_ROWS, *ROWS)
+"""Read from the top; the first row that fits decides."""
+
 _ACTION = re.compile(r"perform action '([^']{1,200})'(?! on scope)")
 _NO_TEXT = "no reason was given"
 
@@ -23,7 +26,7 @@ def translate(call: Call, answer: Answer) -> AzureProblem:
     """The exception that an answer without success is for the engine."""
     if call.operation is Operation.SIGN_IN and answer.aadsts and answer.status in REFUSALS:
         return _sign_in(call, answer)
-    row = next((row for row in (*ASSIGNMENT_ROWS, *ROWS) if row.fits(call, answer)), None)
+    row = next((row for row in TABLE if row.fits(call, answer)), None)
     if row is None:
         return _unknown(call, answer)
     advice = row.advice.format(text=answer.text or _NO_TEXT, action=_missing_action(answer.text))

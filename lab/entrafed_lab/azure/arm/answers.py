@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote, urlencode
 
 from entrafed_lab.azure.arm.errors import bad_request
 from entrafed_lab.azure.arm.request import ArmRequest, whole_number
@@ -26,6 +27,8 @@ class Pages:
         start = int(token[2:-1])
         answer: dict[str, object] = {"value": resources[start : start + size]}
         if start + size < len(resources):
-            query = f"api-version={request.api_version}&$top={size}&$skiptoken=X'{start + size}'"
-            answer["nextLink"] = f"{self._url}{request.path}?{query}"
+            asked = {"$filter": request.query["$filter"]} if "$filter" in request.query else {}
+            query = {"api-version": request.api_version, **asked, "$top": size, "$skiptoken": f"X'{start + size}'"}
+            quoted = urlencode(query, quote_via=quote, safe="$'")
+            answer["nextLink"] = f"{self._url}{request.path}?{quoted}"
         return json_answer(200, answer)

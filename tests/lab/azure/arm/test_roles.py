@@ -427,3 +427,11 @@ async def test_the_request_log_names_roles(simulated_azure: SimulatedAzure, role
         "roleDefinitions.get",
     ]
     assert simulated_azure.log.writes()[0].parent == STORAGE_ACCOUNT.lower()
+
+
+async def test_a_page_leads_to_the_next_one_of_the_same_list(start_azure: StartAzure) -> None:
+    azure = await start_azure(variants=Variants(page=2))
+    given = [azure.world.give_role("web", role, WHOLE).name for role in ("Reader", "AcrPull", "Key Vault Reader")]
+    async with roles_as(azure) as roles:
+        listed = [item.name for item in await roles.listed(WHOLE, f"principalId eq '{WEB_PRINCIPAL}'")]
+    assert sorted(listed, key=str) == sorted(given)
