@@ -47,7 +47,7 @@ class Book:
     may_stay: set[Place] = field(default_factory=set)
     """With a mark of this cluster: retained, or left behind."""
     touched: set[Place] = field(default_factory=set)
-    """What others ever laid hands on."""
+    """What others ever laid hands on, or what a process may have changed that died before it could tell."""
     recorded: dict[Slot, set[str]] = field(default_factory=dict)
     """Names that the status of an object ever called the operator's."""
 
@@ -129,6 +129,11 @@ class Book:
         holder = self.holder_of(slot)
         for place in [place for place, content in self.orphans.items() if place[0] == holder and content[:2] in pairs]:
             del self.orphans[place]
+
+    def nobody_tells(self) -> None:
+        """Note that the operator dies: of its writes under way no status tells until its object is looked at again."""
+        self.touched |= {(holder, name) for holder in HOLDERS for name in self.standing(holder) if is_ours(name)}
+        self.touched |= {(self.holder_of(s), name) for s, one in self.living().items() for name in _recorded(one)}
 
     def others_did(self, holder: str, name: str) -> None:
         """Note that somebody else wrote or removed a credential just now."""

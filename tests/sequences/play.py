@@ -65,6 +65,7 @@ class Play:
 
     def _die(self) -> None:
         self._dead = True
+        self.book.nobody_tells()
         self.world.gate.close()
         self.world.cluster.unwatch()
 

@@ -122,7 +122,7 @@ class Performance:
                 await self._have_all_seen()
             self.sabotage(self)
             self.problems += untruths(play.book, self._denied_since)
-            self.problems += _wrong_requests(log, may_collide=play.is_unseen or play.is_disturbed)
+            self.problems += wrong_requests(log, may_collide=play.is_unseen or play.is_disturbed)
             if not self.problems:
                 await self._until_no_revocation_is_near()
                 self.before_second_pass()
@@ -194,7 +194,7 @@ class Performance:
                 self.problems += [f"{slot} at some time: {problem}" for problem in incoherent(found)]
 
 
-def _wrong_requests(log: Iterable[RequestRecord], *, may_collide: bool) -> Iterator[str]:
+def wrong_requests(log: Iterable[RequestRecord], *, may_collide: bool) -> Iterator[str]:
     """What should never have been sent, or not so."""
     for record in log:
         if record.overlapping:

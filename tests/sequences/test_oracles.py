@@ -1,27 +1,23 @@
 """Each thing that a sequence is judged by sees it when it is broken."""
 
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
-import trustme
 
 from engine_world import CLUSTER
+from entrafed.api.conditions import Condition, ConditionStatus, ConditionType
+from entrafed.api.federation import Federation
+from entrafed.api.reasons import Reason
 from entrafed.domain.marks import Mark, owner_mark
-from entrafed_lab.azure import KeyRing
-from sequences.acts import Apply, Item, OthersCreate, Step
+from entrafed_lab.azure import ServiceName
+from entrafed_lab.azure.request_log import RequestRecord
+from sequences.acts import Apply, Item, OthersCreate, Rules, Step, Wait
 from sequences.cast import EXAMPLE, READER, SLOTS
-from sequences.stage import Performance, Stage
+from sequences.stage import Performance, Sabotage, Stage, wrong_requests
+from sequences.truth import incoherent, untruths
 
 ONE = Step(Apply(SLOTS[0], (Item("a", "job-1"), Item("b", "job-2"))))
 BEGINNING = [ONE, Step(OthersCreate(READER, "job-3"))]
-
-Sabotage = Callable[[Performance], None]
-
-
-@pytest.fixture
-def stage(azure_ca: trustme.CA, azure_keys: KeyRing, tmp_path: Path) -> Stage:
-    return Stage(azure_ca, azure_keys, tmp_path)
 
 
 def remove_ours(performance: Performance) -> None:
@@ -108,3 +104,93 @@ def test_replicas_lag_and_limits_hold(stage: Stage) -> None:
         assert performance.play.world.budgets.rate_scale == 1.0
 
     stage.play([BEGINNING], sabotage=look)
+
+
+def never_end_a_deletion(performance: Performance) -> None:
+    book = performance.play.book
+    book.specs[SLOTS[1]] = Apply(SLOTS[1], (Item("a", "job-1"),))
+
+
+def test_a_deletion_that_never_ends_is_told(stage: Stage) -> None:
+    with pytest.raises(AssertionError, match="its deletion never ended"):
+        stage.play([BEGINNING], sabotage=never_end_a_deletion)
+
+
+def test_what_outlives_its_permission_is_told(stage: Stage) -> None:
+    told = list[str]()
+
+    def forbid(performance: Performance) -> None:
+        book, found = performance.play.book, performance.play.book.found(SLOTS[0])
+        assert found is not None
+        long_ago = {(found.metadata.uid, name): -1000.0 for name in book.standing(READER)}
+        before, book.rules["default"] = book.rules["default"], "nothing"
+        told.extend(untruths(book, long_ago))
+        book.rules["default"] = before
+
+    stage.play([BEGINNING], sabotage=forbid)
+    assert any("has been denied for" in problem for problem in told)
+
+
+def test_a_withdrawn_rule_is_no_untruth(stage: Stage) -> None:
+    stage.play([BEGINNING, [Step(Rules("default", "nothing"))], [Step(Wait(700.0))]])
+
+
+WRITE = RequestRecord(
+    number=1,
+    service=ServiceName.GRAPH,
+    method="DELETE",
+    path=f"/v1.0/applications/a/federatedIdentityCredentials(name='mif-{CLUSTER}-x')",
+    operation="credentials.delete",
+    parent="a",
+    write=True,
+    status=204,
+    answered=True,
+    started=0.0,
+    finished=1.0,
+    overlapping=False,
+    principal=None,
+    body_size=0,
+    client_request_id=None,
+    in_batch=False,
+)
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        (WRITE, []),
+        (replace(WRITE, overlapping=True), ["overlapping writes"]),
+        (replace(WRITE, status=409), ["self-made"]),
+        (replace(WRITE, status=429), ["self-made"]),
+        (replace(WRITE, path="/v1.0/applications/a/federatedIdentityCredentials(name='theirs')"), ["not ours"]),
+    ],
+)
+def test_what_should_not_have_been_sent_is_told(record: RequestRecord, told: list[str]) -> None:
+    assert [found.partition(":")[0] for found in wrong_requests([record], may_collide=False)] == told
+
+
+def test_what_tools_would_stumble_over_is_told(stage: Stage) -> None:
+    def look(performance: Performance) -> None:
+        found = performance.play.book.found(SLOTS[0])
+        assert found is not None
+        assert list(incoherent(found)) == []
+        assert list(incoherent(_with(found, []))) == ["Ready is missing"]
+        ready, stalled = _condition(found, ConditionType.READY), _condition(found, ConditionType.STALLED)
+        assert len(list(incoherent(_with(found, [ready, stalled])))) == 1
+
+    stage.play([BEGINNING], sabotage=look)
+
+
+def _condition(one: Federation, kind: ConditionType) -> Condition:
+    return Condition(
+        type=kind,
+        status=ConditionStatus.TRUE,
+        reason=Reason.SYNCED,
+        message="",
+        observed_generation=one.metadata.generation,
+        last_transition_time="2026-01-01T00:00:00Z",
+    )
+
+
+def _with(one: Federation, conditions: list[Condition]) -> Federation:
+    return replace(one, status=replace(one.status, conditions=tuple(conditions)))
