@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 LONGEST_HOLD = 3600.0  # seconds; a Retry-After beyond an hour is taken for a mistake
-LONGEST_QUOTE = 300  # characters of Azure's own text that a message carries
+LONGEST_TEXT = 4_000  # characters of Azure's own text that are looked at
+LONGEST_QUOTE = 300  # and that a message carries
 _JSON_BOUND = 1_000_000  # bytes; an error body beyond that is not one
 
 
@@ -69,7 +70,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes, now: float
     return Answer(
         status=status,
         code=code,
-        text=clean(text),
+        text=clean(text, LONGEST_TEXT),
         aadsts=aadsts,
         retry_after=_retry_after(headers, now),
         request_id=headers.get("request-id") or headers.get("x-ms-request-id"),
@@ -120,8 +121,19 @@ _SECRET = re.compile(r"\beyJ[\w-]*\.[\w.-]*|\bBearer\s+\S+|[\w+=.~-]{80,}", re.I
 """What could be a token: a JWT, a bearer header, or a run longer than any GUID, label or name in a text."""
 
 
-def clean(text: str) -> str:
-    """Azure's own words, fit for a message: nothing that moves between answers, nothing secret, one short line."""
+def clean(text: str, longest: int = LONGEST_QUOTE) -> str:
+    """Azure's own words, fit for a message: nothing that moves between answers, nothing secret, one line of so many
+    characters at most."""
     text = _SECRET.sub("<removed>", _MOVING.sub("", text))
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 3].rstrip() + "..."
+    return text if len(text) <= longest else text[: longest - 3].rstrip() + "..."
+
+
+_INNER = re.compile(r"Response: '(\{.*\})'")
+
+
+def quote(text: str) -> str:
+    """What of a cleaned text is told to people: where one service quotes the answer of another, that one's words."""
+    found = _INNER.search(text)
+    inner = _error(found[1].encode())[1] if found else ""
+    return clean(inner or text)

@@ -12,7 +12,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.mgmt.core import AsyncARMPipelineClient
 
 from entrafed.api.reasons import Reason
-from entrafed.azure.answers import Answer, clean
+from entrafed.azure.answers import LONGEST_TEXT, Answer, clean
 from entrafed.azure.budgets import Budget, Budgets, Spend
 from entrafed.azure.calls import Call, Operation, Refused, Reply, Service, Unreadable
 from entrafed.azure.credential import Signed
@@ -118,7 +118,7 @@ class Hosts:
             return None
         error = _part(document, "error")
         text, code = str(error.get("message") or failure), error.get("code")
-        raise Refused(Answer(status=400, code=clean(str(code))[:80] if code else told, text=clean(text)))
+        raise Refused(Answer(status=400, code=clean(str(code))[:80] if code else told, text=clean(text, LONGEST_TEXT)))
 
     def _own(self, url: str) -> str:
         """An address, as long as it is one of Resource Manager: no other is shown a token."""

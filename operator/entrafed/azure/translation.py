@@ -4,7 +4,7 @@ import re
 
 from entrafed.api.reasons import Reason
 from entrafed.azure.aadsts import AADSTS
-from entrafed.azure.answers import Answer
+from entrafed.azure.answers import Answer, quote
 from entrafed.azure.assignment_errors import ASSIGNMENT_ROWS
 from entrafed.azure.budgets import Scope
 from entrafed.azure.calls import SPOKEN, Call, Operation, Service
@@ -29,7 +29,7 @@ def translate(call: Call, answer: Answer) -> AzureProblem:
     row = next((row for row in TABLE if row.fits(call, answer)), None)
     if row is None:
         return _unknown(call, answer)
-    advice = row.advice.format(text=answer.text or _NO_TEXT, action=_missing_action(answer.text))
+    advice = row.advice.format(text=quote(answer.text) or _NO_TEXT, action=_missing_action(answer.text))
     after = row.after if answer.retry_after is None else answer.retry_after
     problem = Problem(row.kind, row.reason, _sentence(call, advice, answer), after)
     answered = answer.status not in UNAVAILABLE or row.reason is Reason.CONCURRENT_WRITE
@@ -61,7 +61,7 @@ def _unknown(call: Call, answer: Answer) -> AzureProblem:
     if answer.code is None:
         reason, advice = Reason.UNEXPECTED_ANSWER, "the answer is not one of Microsoft's; check what stands between"
     else:
-        reason, advice = Reason.AZURE_ERROR, answer.text or _NO_TEXT
+        reason, advice = Reason.AZURE_ERROR, quote(answer.text) or _NO_TEXT
     problem = Problem(ProblemKind.TRANSIENT, reason, _sentence(call, advice, answer), answer.retry_after)
     return AzureProblem(problem, request_id=answer.request_id, answered=answer.status < 500)
 
@@ -70,7 +70,7 @@ def _sign_in(call: Call, answer: Answer) -> AzureProblem:
     code = next((code for code in answer.aadsts if code in AADSTS), answer.aadsts[0])
     known = AADSTS.get(code)
     kind = known.kind if known else ProblemKind.TRANSIENT
-    meaning = known.meaning if known else answer.text or _NO_TEXT
+    meaning = known.meaning if known else quote(answer.text) or _NO_TEXT
     message = f"Cannot {call.doing}: {meaning} (Entra: AADSTS{code})"
     return AzureProblem(Problem(kind, Reason.SIGN_IN_FAILED, message, answer.retry_after), request_id=answer.request_id)
 

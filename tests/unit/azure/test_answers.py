@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from entrafed.azure.answers import LONGEST_HOLD, LONGEST_QUOTE, Answer, clean, read_answer
+from entrafed.azure.answers import LONGEST_HOLD, LONGEST_QUOTE, LONGEST_TEXT, Answer, clean, quote, read_answer
 
 NOW = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
 GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -101,3 +101,29 @@ def test_a_code_of_somebody_elses_making_is_bounded_and_cleaned() -> None:
     assert code is not None
     assert len(code) <= 80
     assert "\n" not in code
+
+
+INNER = json.dumps({"error": {"code": "BadRequest", "message": "The identity was not found."}})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"Failed. Status: 'BadRequest'. Response: '{INNER}'.'.", "The identity was not found."),
+        (f"{'/long' * 200} Response: '{INNER}'.'.", "The identity was not found."),
+        ("Failed. Response: '{not json}'.", "Failed. Response: '{not json}'."),
+        ("Failed. Response: '{\"error\": 7}'.", "Failed. Response: '{\"error\": 7}'."),
+        ("Failed.", "Failed."),
+    ],
+)
+def test_of_an_answer_that_quotes_another_ones_the_inner_words_are_told(text: str, told: str) -> None:
+    assert quote(text) == told
+
+
+def test_what_decides_is_looked_for_in_more_of_a_text_than_people_are_told() -> None:
+    text = f"Operation for '{'/resource' * 60}' failed. Status: '429'. {'word ' * 2000}"
+    body = json.dumps({"error": {"code": "FailedIdentityOperation", "message": text}}).encode()
+    answer = read_answer(400, {}, body, 0.0)
+    assert "Status: '429'" in answer.text
+    assert len(answer.text) <= LONGEST_TEXT
+    assert len(quote(answer.text)) <= LONGEST_QUOTE
