@@ -304,6 +304,9 @@ class AssignmentSettler:
             lane.overlay.note_unanswered(keys, now)
             run.fail(step, problem)
             return
+        if isinstance(step, Assign) and isinstance(failure, AlreadyThere) and lane.overlay.has_no_marks:
+            lane.overlay.note_assigned(step.assignments, now)  # ours by the record, whatever a replica shows
+            return
         if problem.stalled and len(keys) > 1 and isinstance(step, Assign):
             lane.alone.update(keys)
             return

@@ -36,6 +36,11 @@ class Overlay:
     def __post_init__(self) -> None:
         self._own = OwnWrites(self.timing, AGREEING[self.kind])
 
+    @property
+    def has_no_marks(self) -> bool:
+        """Whether a record alone tells what is ours."""
+        return OWN_MARK[self.kind] is Mark.NONE
+
     def note_look(self, seen: ObservedParent, at: float) -> None:
         """Take what was seen, and compare it with our own writes; of another host we have written nothing."""
         if seen.instance != self._seen.instance:

@@ -81,6 +81,8 @@ class ServicePrincipals:
         owned = WRITE_OWNED in request.caller.roles and request.caller.object_id in found.owners
         if WRITE_ALL not in request.caller.roles and not owned:
             raise denied()
+        if found not in self._world.service_principals.values():  # a replica that lags shows it still
+            raise not_found(found.object_id)
         self._world.delete_service_principal(found.tenant_id, found.app_id)
         return Answer(204)
 
