@@ -180,7 +180,7 @@ class AssignmentSettler:
             pending.running, pending.due = running, self._clock.monotonic() + running.after
             return running.after
         lane.pending = None
-        self._made(parent, lane, pending.step)
+        self._made(parent, lane, pending.step, run)
         return None
 
     async def _observe(self, parent: Parent, lane: _Lane, acting: list[AssignmentAsk]) -> dict[SignIn | None, Problem]:
@@ -265,7 +265,7 @@ class AssignmentSettler:
         if running is not None:
             lane.pending = _Pending(running, sign_in, part, self._clock.monotonic() + running.after)
             return
-        self._made(parent, lane, part)
+        self._made(parent, lane, part, run)
 
     async def _send(
         self, sign_in: SignIn, parent: Parent, step: AssignmentStep, asks: list[AssignmentAsk], overlay: Overlay
@@ -277,11 +277,14 @@ class AssignmentSettler:
         gone = tuple(one for one in overlay.view().assignments if one.key in step.keys)
         return await self._azure.unassign(sign_in, parent, gone)
 
-    def _made(self, parent: Parent, lane: _Lane, step: AssignmentStep) -> None:
-        """A step has been taken."""
+    def _made(self, parent: Parent, lane: _Lane, step: AssignmentStep, run: AssignmentRun) -> None:
+        """A step has been taken. What was in the way of another one may be gone with it: an identity that was deleted
+        stops every change of a host that still holds it."""
         now = self._clock.monotonic()
         if isinstance(step, Unassign):
             lane.overlay.note_unassigned(step.keys, now)
+            lane.refused.clear()
+            run.failed = {key: problem for key, problem in run.failed.items() if not problem.stalled}
             return
         for assignment in step.assignments:
             for ask in self._table.asks_of(parent):

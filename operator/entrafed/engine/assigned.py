@@ -142,7 +142,7 @@ def blocked_by_the_dead(seen: ObservedParent, keys: tuple[str, ...]) -> Problem 
         return None
     message = (
         f"Azure refuses every change of the host's identities while it holds {', '.join(sorted(dead)[:5])}, which is "
-        "gone and which entrafed did not assign; remove that from the host"
+        "gone; remove that from the host, or from the object that asks for it"
     )
     return Problem(ProblemKind.TERMINAL, Reason.HOST_BLOCKED, message)
 

@@ -69,6 +69,8 @@ class AnsweringHolder:
     lists: list[dict[str, str | None] | AzureProblem] = field(default_factory=list)
     refuses: dict[str, AzureProblem] = field(default_factory=dict)
     """By key; a request of several is refused when one of them is."""
+    stops: dict[str, AzureProblem] = field(default_factory=dict)
+    """How other requests are refused while something of this key is there."""
     takes_time: list[Running | AzureProblem | None] = field(default_factory=list)
     """What is told of a change, in turn, once it is accepted; an empty list: it is done at once."""
     calls: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
@@ -105,7 +107,8 @@ class AnsweringHolder:
 
     def _write(self, verb: str, sign_in: SignIn, keys: tuple[str, ...]) -> None:
         self.calls.append((verb, keys))
-        refused = next((self.refuses[key] for key in keys if key in self.refuses), None)
+        stopped = [self.stops[key] for key in self.held if key in self.stops and key not in keys]
+        refused = next(iter((*stopped, *(self.refuses[key] for key in keys if key in self.refuses))), None)
         if refused is not None:
             raise refused
 

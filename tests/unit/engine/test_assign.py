@@ -296,3 +296,21 @@ async def test_nobody_who_could_not_look_is_told_to_be_well() -> None:
     found = world.finding("web").problem
     assert found is not None
     assert (found.reason, again) == (Reason.ACCESS_DENIED, TIMING.forbidden)
+
+
+@pytest.mark.parametrize("shown", [None, "1"], ids=["shown as dead", "shown as ever"])
+@pytest.mark.parametrize("takes_time", [False, True], ids=["at once", "later"])
+async def test_what_our_own_deleted_identity_stopped_is_made_as_soon_as_that_is_off(
+    shown: str | None, takes_time: bool
+) -> None:
+    world = Assigning()
+    world.azure.held = {"a": shown}
+    world.azure.stops = {"a": DENIED}
+    if takes_time:
+        world.azure.takes_time = [Running("off", 1.0), None]
+    intended = AssignmentRecord("item", B, Progress.INTENDED)
+    asked = asking("web", B, made=(A,))
+    await world.settle(replace(asked, records=(*asked.records, intended)), seconds=A_WHILE)
+    assert world.azure.held == {"b": "1"}
+    assert world.finding("web").standings[B].problem is None
+    assert world.azure.writes() == [("assign", ("b",)), ("unassign", ("a",)), ("assign", ("b",))]
