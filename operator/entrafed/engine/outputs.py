@@ -18,8 +18,8 @@ from entrafed.domain.errors import KubeConflict, KubeForbidden, KubeProblem, Pro
 from entrafed.domain.findings import IN_PROGRESS, OutputFinding
 from entrafed.domain.output_plan import Move, Write, plan_output
 from entrafed.domain.output_rows import output_row, sorted_rows
+from entrafed.domain.output_wishes import Moment, recorded_outputs, wishes_of
 from entrafed.domain.outputs import Intent, ObservedOutput, Output, Wish, field_manager
-from entrafed.domain.wishes import Moment, recorded_outputs, wishes_of
 from entrafed.engine.admission import Admission
 from entrafed.engine.objects import Objects
 from entrafed.engine.ports import Clock, Kube

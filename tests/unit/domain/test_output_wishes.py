@@ -9,8 +9,8 @@ from entrafed.api.reasons import Reason
 from entrafed.api.states import OutputKind
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import Knowledge, Outcome
+from entrafed.domain.output_wishes import Moment, wishes_of
 from entrafed.domain.outputs import Content, Intent, Output, Wish
-from entrafed.domain.wishes import Moment, wishes_of
 from unit.domain.federations import CREATED_AT, Manifest, federation
 from unit.domain.knowing import TARGET
 
