@@ -1,6 +1,8 @@
 """Roles at scopes: what is found, given, changed and taken back, by which requests, and how Azure refuses it."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -210,6 +212,27 @@ async def test_a_list_that_cannot_be_read_is_never_taken_for_an_empty_one(world:
     for call in (look(world), world.cloud.role_definitions(world.sign_in, ROOT.lower(), "Owner")):
         raised = await problem_of(call)
         assert (raised.problem.kind, raised.problem.reason) == (TRANSIENT, Reason.UNEXPECTED_ANSWER)
+
+
+async def test_at_a_management_group_the_definition_is_of_no_subscription(world: Connected) -> None:
+    """The lab has no management groups: what is sent is looked at, and answered as Azure does."""
+    sent: list[tuple[str, Any]] = []
+    made = {"name": SOMEBODY, "properties": {"scope": "/", "roleDefinitionId": BLOB_READER}}
+    answered = Fault(
+        services=(ServiceName.ARM,),
+        methods=("PUT",),
+        status=201,
+        body=json.dumps(made),
+        content_type="application/json",
+    )
+    world.azure.faults.add(answered, notify=lambda call: sent.append((call.path, json.loads(call.body or b"{}"))))
+    group = "/providers/Microsoft.Management/managementGroups/contoso"
+    await give(world, at(group))
+    ((path, body),) = sent
+    name = assignment_name(CLUSTERS[0], group, BLOB_READER, WEB_PRINCIPAL)
+    assert path.lower() == f"{group}/providers/Microsoft.Authorization/roleAssignments/{name}".lower()
+    definition = f"/providers/Microsoft.Authorization/roleDefinitions/{BLOB_READER}"
+    assert body["properties"]["roleDefinitionId"] == definition
 
 
 async def test_no_role_is_given_when_writes_have_stopped(world: Connected) -> None:

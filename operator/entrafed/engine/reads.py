@@ -7,7 +7,7 @@ from typing import Any
 
 from entrafed.api.federation import Target
 from entrafed.domain.connections import SignIn
-from entrafed.domain.errors import AzureProblem
+from entrafed.domain.errors import AzureProblem, Problem
 from entrafed.domain.roles import RoleDefinition
 from entrafed.domain.targets import ManagedIdentity, OwnIdentity, ResolvedTarget, ServicePrincipal
 from entrafed.engine.ports import Azure, Clock
@@ -59,14 +59,20 @@ class Reads:
         )
         return found
 
-    async def is_provisioned(self, sign_in: SignIn, tenant_id: str, client_id: str, not_before: float) -> bool:
-        """Whether an application is in a tenant that the operator has no connection to."""
-        found: bool = await self._read(
-            ("provisioned", sign_in, tenant_id, client_id),
-            not_before,
-            lambda: self._azure.is_provisioned(sign_in, tenant_id, client_id),
-        )
-        return found
+    async def is_provisioned(
+        self, sign_in: SignIn, tenant_id: str, client_id: str, not_before: float
+    ) -> bool | Problem:
+        """Whether an application is in a tenant that the operator has no connection to, or why that cannot be told:
+        which is shared for a while too, since each question shows in that tenant's logs."""
+
+        async def ask() -> bool | Problem:
+            try:
+                return await self._azure.is_provisioned(sign_in, tenant_id, client_id)
+            except AzureProblem as failure:
+                return failure.problem
+
+        told: bool | Problem = await self._read(("provisioned", sign_in, tenant_id, client_id), not_before, ask)
+        return told
 
     async def role_definitions(
         self, sign_in: SignIn, scope: str, name: str, not_before: float

@@ -180,15 +180,14 @@ class Wishes:
         """A tenant that the operator has no way into: whether an administrator there has let the application in."""
         tenant_id, client_id = place.parent.tenant_id, place.assignment.key
         url = consent_url(CLOUDS[case.sign_in.cloud], tenant_id, client_id)
-        try:
-            is_there = await self._reads.is_provisioned(case.sign_in, tenant_id, client_id, case.not_before)
-        except AzureProblem as failure:
-            problem = failure.problem
-        else:
-            if is_there:
-                return replace(outcome, found=(place,))
+        told = await self._reads.is_provisioned(case.sign_in, tenant_id, client_id, case.not_before)
+        if told is True:
+            return replace(outcome, found=(place,))
+        if told is False:
             message = f"an administrator of tenant {tenant_id} must consent at {url}"
             problem = Problem(ProblemKind.FORBIDDEN, Reason.CONSENT_REQUIRED, message, self._timing.consent)
+        else:
+            problem = replace(told, after=self._timing.consent) if told.reason is Reason.AZURE_ERROR else told
         return replace(outcome, problem=problem, consent_url=None if problem.kind is ProblemKind.TERMINAL else url)
 
 

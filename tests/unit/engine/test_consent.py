@@ -96,6 +96,18 @@ async def test_what_cannot_be_told_is_neither_there_nor_missing_and_the_address_
     assert found.state is not ItemState.SYNCED
 
 
+async def test_an_answer_that_tells_nothing_is_asked_for_no_oftener_than_one_that_does() -> None:
+    made = world()
+    made.azure.provisioned[OTHER_TENANT] = AzureProblem(problem(Reason.AZURE_ERROR))
+    admission = await made.admit(asking())
+    assert admission.problem is not None
+    assert admission.problem.after == TIMING.consent
+    for _ in range(10):  # as happens while something else of the object fails
+        await made.admitter.admit(asking(), made.clock.monotonic() - TIMING.reads)
+        made.clock.seconds += 1
+    assert made.azure.names("provisioned") == [OTHER_TENANT]
+
+
 async def test_a_tenant_that_does_not_exist_has_no_address_to_consent_at() -> None:
     made, one = world(), asking()
     made.azure.provisioned[OTHER_TENANT] = AzureProblem(problem(Reason.INVALID_SPEC, ProblemKind.TERMINAL))
