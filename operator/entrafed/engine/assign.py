@@ -305,6 +305,7 @@ class AssignmentSettler:
         keys = step.keys if isinstance(step, Unassign) else tuple(one.key for one in step.assignments)
         if isinstance(step, Unassign) and isinstance(failure, NotFound):  # so says one replica: looks will tell
             lane.overlay.note_unanswered(keys, now)
+            lane.refused.update(dict.fromkeys(keys, (problem, now + self._timing.quiet)))
             run.fail(step, problem)
             return
         if isinstance(step, Assign) and isinstance(failure, AlreadyThere) and lane.overlay.has_no_marks:
@@ -345,6 +346,8 @@ class AssignmentSettler:
                 self._note(ask, parent, finding)
         if lane.pending is not None:
             waits.append(max(0.0, lane.pending.due - now))
+        if lane.overlay.may_be_coming:
+            waits.append(self._timing.fresh)
         due = lane.overlay.confirmation_due(now)
         if due is not None:
             waits.append(due)
@@ -371,7 +374,7 @@ class AssignmentSettler:
         shared = {r.assignment.key for r in ask.records if any(other.holds(r.assignment.key) for other in others)}
         handed_over = all(any(other.has_recorded(key) for other in others) for key in shared & standing)
         confirmed = all(lane.overlay.is_confirmed(record.assignment.key) for record in ask.records)
-        moves = lane.pending is not None or lane.overlay.view().is_changing
+        moves = lane.pending is not None or lane.overlay.may_be_coming
         if not self._heard.is_complete or moves or not handed_over or not confirmed:
             lane.empty_looks.pop(ask.uid, None)
             return finding, self._timing.agreement

@@ -1,5 +1,6 @@
 """How one ask stands after a run at a host, a scope or a tenant, and whose connection takes a step. Pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from entrafed.api.reasons import Reason
@@ -25,6 +26,7 @@ from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import IN_PROGRESS, PROPAGATING, AssignmentFinding, AssignmentLeft, AssignmentStanding
 from entrafed.domain.roles import role_and_principal
 from entrafed.engine.overlay import Overlay
+from entrafed.engine.own_writes import NEVER
 
 CONFLICTS = {
     ParentKind.HOST: "the host holds an identity of this name that is gone, which entrafed did not assign; remove it "
@@ -92,7 +94,7 @@ def finding_of(
         left=tuple(
             AssignmentLeft(key, run.problem_of(key))
             for key in sorted({record.assignment.key for record in ask.records})
-            if key in there and _is_left(key, ask, asks, run)
+            if (_is_left(key, ask, asks, run) if key in there else _is_going(key, wanted, overlay))
         ),
         instance=overlay.view().instance,
     )
@@ -106,12 +108,11 @@ def _standing(
     recorded = next((record for record in ask.records if record.assignment.key == wanted.key), None)
     match verdict.reason:
         case Reason.SYNCED:
-            # Azure shows at once what a change is to lead to, which may have been begun by an operator that is dead.
-            is_coming = recorded is not None and recorded.progress is Progress.INTENDED and overlay.view().is_changing
+            is_new = overlay.unanswered_at != NEVER or (recorded is not None and recorded.progress is Progress.INTENDED)
+            is_coming = overlay.may_be_coming and is_new
             problem = PROPAGATING if is_coming or not overlay.is_confirmed(wanted.key) else None
-            if is_coming:
-                return AssignmentStanding(wanted, verdict.origin, Progress.INTENDED, problem, id_)
-            return AssignmentStanding(wanted, verdict.origin, Progress.MADE, problem, id_)
+            progress = recorded.progress if is_coming and recorded is not None else Progress.MADE
+            return AssignmentStanding(wanted, verdict.origin, progress, problem, id_)
         case Reason.DRIFTED:
             return AssignmentStanding(wanted, verdict.origin, Progress.MADE, DRIFTED, id_)
         case Reason.ASSIGNMENT_CONFLICT:
@@ -122,6 +123,11 @@ def _standing(
     if recorded is not None and (makes_way or recorded.assignment == wanted):
         return AssignmentStanding(recorded.assignment, Origin.OPERATOR, recorded.progress, problem, id_)
     return AssignmentStanding(wanted, Origin.OPERATOR, Progress.INTENDED, problem, id_)
+
+
+def _is_going(key: str, wanted: Collection[Assignment], overlay: Overlay) -> bool:
+    """Whether a change may be under way that takes an assignment back: before its end that is not gone."""
+    return overlay.may_be_coming and key not in {one.key for one in wanted}
 
 
 def _is_left(key: str, ask: AssignmentAsk, asks: list[AssignmentAsk], run: AssignmentRun) -> bool:

@@ -193,7 +193,7 @@ class Engine:
             before = self._objects.see(federation)
         except Stale:
             return
-        for name in connections_of(federation) - (connections_of(before) if before else frozenset()):
+        for name in connections_of(federation) ^ (connections_of(before) if before else frozenset()):
             self._queue.add(ConnectionKey(name))
         if asks_for_work(before, federation) and not (before is None and self._attendant.keep_what_is_well(federation)):
             self._queue.add(FederationKey(uid))

@@ -31,6 +31,8 @@ class Overlay:
     unanswered_at: float = NEVER
     """When a change was last sent whose answer was not seen."""
     _seen: ObservedParent = field(default_factory=lambda: ObservedParent(()))
+    _is_unsettled: bool = True
+    """The parent was not seen at rest since a change of ours may have begun, in this life or one before."""
     _own: OwnWrites[_Value] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -46,6 +48,7 @@ class Overlay:
         if seen.instance != self._seen.instance:
             self._own.forget_all()
         self._seen = seen
+        self._is_unsettled &= seen.is_changing
         self.looked_at = at
         self._own.compare(_values(seen), at)
 
@@ -66,6 +69,13 @@ class Overlay:
         for key in keys:
             self._own.forget(key)
         self.look_from = self.unanswered_at = at
+        self._is_unsettled = True
+
+    @property
+    def may_be_coming(self) -> bool:
+        """Whether a change is under way that may be ours, the end of which nobody has told us: Azure shows what it is
+        to lead to, and it may fail yet."""
+        return self._is_unsettled and self._seen.is_changing
 
     def view(self) -> ObservedParent:
         """What there is, as far as is known."""
