@@ -74,6 +74,7 @@ async def test_an_application_is_found_by_each_of_its_names(world: Connected, ta
         object_id=READER_OBJECT,
         principal_id=None,
         tenant_id=HOME_TENANT,
+        multi_tenant=True,
     )
     assert [record.operation for record in world.requests()] == ["applications.get"]
 

@@ -21,7 +21,7 @@ def test_the_case_of_an_id_and_a_slash_at_the_end_make_no_other_name() -> None:
     assert assignment_name(CLUSTER, SCOPE.upper() + "/", READER.upper(), PRINCIPAL.upper()) == name
 
 
-fields = st.text(st.characters(exclude_characters="\0/ "), min_size=1, max_size=8)
+fields = st.text(st.characters(codec="utf-8", exclude_characters="\0/ "), min_size=1, max_size=8)
 
 
 @given(st.tuples(fields, fields, fields, fields), st.tuples(fields, fields, fields, fields))
