@@ -417,6 +417,35 @@ async def test_an_operation_that_cannot_be_read_leaves_it_to_the_host_to_tell(wo
     assert await shown(world, parent) == {"web", "api"}
 
 
+@pytest.mark.parametrize("kind", [*COMPUTE, *APPS], ids=lambda kind: kind.name.lower())
+@pytest.mark.parametrize(("status", "reason"), [(429, Reason.THROTTLED), (401, Reason.SIGN_IN_FAILED)])
+async def test_a_question_about_a_change_that_is_refused_is_no_failure_of_the_change(
+    world: Connected, kind: HostKind, status: int, reason: Reason
+) -> None:
+    planted_host(world.azure, kind)
+    running = await assign(world, host(kind), WEB)
+    assert running is not None
+    world.azure.faults.add(Fault(services=(ServiceName.ARM,), path_regex="/operations/", status=status, times=1))
+    raised = await problem_of(world.cloud.follow(world.sign_in, host(kind), running))
+    assert (raised.problem.reason, raised.answered) == (reason, False)
+    await done(world, host(kind), running)
+    assert await shown(world, host(kind)) == {"web"}
+
+
+@pytest.mark.parametrize("kind", [*COMPUTE, *APPS], ids=lambda kind: kind.name.lower())
+async def test_a_change_that_may_not_be_asked_about_is_followed_by_the_host_itself(
+    world: Connected, kind: HostKind
+) -> None:
+    """A narrow role may allow the change and not its operation."""
+    planted_host(world.azure, kind)
+    running = await assign(world, host(kind), WEB)
+    assert running is not None
+    denied = Fault(services=(ServiceName.ARM,), path_regex="/operations/", status=403, code="AuthorizationFailed")
+    world.azure.faults.add(denied)
+    await done(world, host(kind), running)
+    assert await shown(world, host(kind)) == {"web"}
+
+
 # Changes that fail
 
 

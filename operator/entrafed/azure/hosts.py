@@ -27,6 +27,8 @@ LONGEST_POLL = 60.0  # seconds; a change that is over is not left unseen for lon
 MOST = 150  # identities in one request; more are refused (https://github.com/Azure/bicep/issues/16559)
 CHANGING = frozenset({"creating", "updating", "deleting", "migrating", "accepted", "inprogress"})
 """Of `provisioningState`: something is under way. Providers have more words than these, all for rest or failure."""
+UNTOLD = (403, 404)
+"""Statuses that say nothing of a change, only of who asks for it, and where."""
 _OVER = {"succeeded": None, "failed": "it failed", "canceled": "it was cancelled"}
 
 
@@ -76,24 +78,33 @@ class Hosts:
         return await self._signed.ask(call, self._budget(path, Spend.WRITE), send)
 
     async def follow(self, path: HostPath, running: Running) -> Running | None:
-        """Look how a change goes; None when it is over. Raises what it failed with, as if that had been the answer.
+        """Look how a change goes; None when it is over. Raises what it failed with, as if that had been the answer to
+        it; a question that was not let through is raised as not answered.
 
-        Where nothing tells of the change (an old one is forgotten, an address leads elsewhere), the host itself does.
+        Where nothing tells of the change (an old one is forgotten, an address leads elsewhere or may not be read), the
+        host itself does.
         """
         if not running.url:
             host = await self.look(path)
             return Running("", self._poll) if host.provisioning is Provisioning.CHANGING else None
         call = Call(Service.ARM, Operation.FOLLOW_CHANGE, f"change the identities of host {path.key}")
+        refused: int | None = None
 
         async def send() -> Reply[Running | None]:
-            answer = await self._client.send_request(HttpRequest("GET", running.url))
+            nonlocal refused
+            try:
+                answer = await self._client.send_request(HttpRequest("GET", running.url))
+            except Refused as refusal:
+                refused = refusal.answer.status
+                raise
             return Reply(answer.status_code, self._progress(answer, running))
 
         try:
             return await self._signed.ask(call, self._budget(path, Spend.GET), send)
         except AzureProblem as failure:
-            if failure.problem.reason in (Reason.HOST_NOT_FOUND, Reason.UNEXPECTED_ANSWER):
+            if refused in UNTOLD or failure.problem.reason is Reason.UNEXPECTED_ANSWER:
                 return Running("", self._poll)
+            failure.answered = failure.answered and refused not in (401, 429)
             raise
 
     def _running(self, answer: AsyncHttpResponse) -> Running | None:
