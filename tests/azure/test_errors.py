@@ -375,7 +375,7 @@ async def test_a_message_is_the_same_each_time(world: Connected) -> None:
 # What is not documented
 
 
-@pytest.mark.parametrize(("parent", "service"), zip(PARENTS, ("graph", "arm"), strict=True))
+@pytest.mark.parametrize(("parent", "service"), list(zip(PARENTS, ("graph", "arm"), strict=True)))
 async def test_an_unknown_code_is_shown_and_tried_again(world: Connected, parent: Parent, service: str) -> None:
     fault = Fault(services=(ServiceName(service),), status=418, code="Teapot", message="Short and stout.")
     world.azure.faults.add(fault)
