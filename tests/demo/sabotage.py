@@ -9,10 +9,10 @@ from pathlib import Path
 
 from entrafed_lab.azure import Fault, ServiceName, SimulatedAzure
 from entrafed_lab.azure.objects import Application
-from entrafed_lab.azure.seed import READER_APP
+from entrafed_lab.azure.seed import PARTNER_TENANT, READER_APP, STORAGE_ACCOUNT
 from entrafed_lab.demo import Check, Step
 from entrafed_lab.lab import Lab
-from entrafed_lab.manifests import FEDERATION, HOST, IDENTITY, NAMESPACE, TRUSTED, UNTRUSTED
+from entrafed_lab.manifests import FEDERATION, HOST, IDENTITY, NAMESPACE, ROLE, SITE, TRUSTED, UNTRUSTED
 
 FOREIGN = "terraform-production"
 Deed = Callable[[Lab], AbstractAsyncContextManager[None]]
@@ -126,11 +126,42 @@ async def the_operator_is_made_administrator(lab: Lab) -> AsyncIterator[None]:
     await kubectl("delete", "clusterrolebinding", "too-much")
 
 
+def loses_its_identity(host: str) -> Deed:
+    """Somebody takes the identity off a host."""
+
+    @asynccontextmanager
+    async def deed(lab: Lab) -> AsyncIterator[None]:
+        azure_of(lab).world.detach(host, IDENTITY)
+        yield
+
+    return deed
+
+
 @asynccontextmanager
-async def the_vm_loses_its_identity(lab: Lab) -> AsyncIterator[None]:
-    azure_of(lab).world.detach(HOST, IDENTITY)
-    yield
+async def the_vm_has_the_identity_already(lab: Lab) -> AsyncIterator[None]:
     azure_of(lab).world.attach(HOST, IDENTITY)
+    yield
+    azure_of(lab).world.detach(HOST, IDENTITY)
+
+
+@asynccontextmanager
+async def the_app_has_the_role_already(lab: Lab) -> AsyncIterator[None]:
+    """The next demo takes it away itself."""
+    azure_of(lab).world.give_role(app_of(lab).name, ROLE, STORAGE_ACCOUNT)
+    yield
+
+
+@asynccontextmanager
+async def the_partner_knows_the_app_already(lab: Lab) -> AsyncIterator[None]:
+    azure_of(lab).world.create_service_principal(PARTNER_TENANT, app_of(lab))
+    yield
+    azure_of(lab).world.delete_service_principal(PARTNER_TENANT, READER_APP)
+
+
+@asynccontextmanager
+async def the_partner_throws_the_app_out(lab: Lab) -> AsyncIterator[None]:
+    azure_of(lab).world.delete_service_principal(PARTNER_TENANT, READER_APP)
+    yield
 
 
 @asynccontextmanager
@@ -145,11 +176,16 @@ def principal(lab: Lab) -> str:
     return azure_of(lab).world.identity(IDENTITY).principal_id
 
 
+NO_BLOB = fault(ServiceName.BLOB, "GET", status=403, code="AuthorizationPermissionMismatch")
+
 SABOTAGES = {
     Check.FOREIGN_IS_THERE: Sabotage(Step.LAB, others_leave),
     Check.OPERATOR_READY: Sabotage(Step.OPERATOR, the_operator_hangs),
     Check.OPERATOR_HAS_THE_CHARTS_RIGHTS: Sabotage(Step.OPERATOR, the_operator_is_made_administrator),
     Check.SIGNED_IN: Sabotage(Step.CONNECTION, fault(ServiceName.LOGIN, "POST", status=401, code="AADSTS700213")),
+    Check.PARTNER_SIGNED_IN: Sabotage(
+        Step.CONNECTION, fault(ServiceName.LOGIN, "POST", path=PARTNER_TENANT, status=401, code="AADSTS700213")
+    ),
     Check.READY: Sabotage(
         Step.FEDERATION,
         fault(
@@ -162,14 +198,20 @@ SABOTAGES = {
     ),
     Check.WRITTEN: Sabotage(Step.TENANT, somebody_deletes(lambda lab: account(TRUSTED))),
     Check.POD_EXCHANGES: Sabotage(Step.POD, somebody_deletes(lambda lab: account(TRUSTED))),
-    Check.POD_READS: Sabotage(
-        Step.POD, fault(ServiceName.BLOB, "GET", status=403, code="AuthorizationPermissionMismatch")
+    Check.NO_ROLE: Sabotage(Step.LACKING, the_app_has_the_role_already),
+    Check.NO_IDENTITY: Sabotage(Step.LACKING, the_vm_has_the_identity_already),
+    Check.NO_PRINCIPAL: Sabotage(Step.LACKING, the_partner_knows_the_app_already),
+    Check.ASSIGNMENTS_READY: Sabotage(
+        Step.ASSIGNMENTS, fault(ServiceName.ARM, "PUT", path="roleAssignments", status=403, code="AuthorizationFailed")
     ),
-    Check.VM_HAS_IDENTITY: Sabotage(Step.VM, the_vm_loses_its_identity),
+    Check.GIVEN: Sabotage(Step.ASSIGNED, loses_its_identity(SITE)),
+    Check.POD_READS: Sabotage(Step.ROLE, NO_BLOB),
+    Check.VM_HAS_IDENTITY: Sabotage(Step.VM, loses_its_identity(HOST)),
     Check.VM_EXCHANGES: Sabotage(Step.VM, somebody_deletes(principal)),
-    Check.VM_READS: Sabotage(
-        Step.VM, fault(ServiceName.BLOB, "GET", status=403, code="AuthorizationPermissionMismatch")
-    ),
+    Check.VM_READS: Sabotage(Step.VM, NO_BLOB),
+    Check.SITE_HAS_IDENTITY: Sabotage(Step.SITE, loses_its_identity(SITE)),
+    Check.SITE_EXCHANGES: Sabotage(Step.SITE, somebody_deletes(principal)),
+    Check.PARTNER_EXCHANGES: Sabotage(Step.PARTNER, the_partner_throws_the_app_out),
     Check.OTHERS_REFUSED: Sabotage(Step.OTHERS, somebody_trusts(account(UNTRUSTED))),
     Check.REFUSAL_EXPLAINED: Sabotage(Step.OTHERS, fault(ServiceName.LOGIN, "POST", status=401, code="AADSTS999999")),
     Check.DELETED: Sabotage(Step.DELETION, deletions_fail),

@@ -57,7 +57,7 @@ async def perform(directory: Path, *options: str, at: AtStep) -> Performance:
     async with asyncio.timeout(120):
         while line := (await process.stdout.readline()).decode():
             shown.append(line)
-            announced = re.fullmatch(r"\d+/11  (.*)\n", line)
+            announced = re.fullmatch(rf"\d+/{len(Step)}  (.*)\n", line)
             if announced:
                 await at(Step(announced.group(1)), process)
                 process.stdin.write(b"\n")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from entrafed_lab.controlplane.kubectl import Kubectl
-from entrafed_lab.manifests import CONNECTION, FEDERATION, NAMESPACE
+from entrafed_lab.manifests import CONNECTION, FEDERATION, NAMESPACE, PARTNER
 from entrafed_lab.workspace import Workspace
 
 from .stage import NotYet, Stage
@@ -15,6 +15,11 @@ from .workload import EXCHANGE
 Condition = Mapping[str, Any]
 _CREDENTIALS = (
     r"""jsonpath={range .status.federatedCredentials[*]}{.name}: {.state}, {.credentials[0].subject}{"\n"}{end}"""
+)
+_ASSIGNMENTS = (
+    r"""jsonpath={range .status.identityAssignments[0].resources[*]}{.state}: {.resourceId}{"\n"}{end}"""
+    r"""{range .status.roleAssignments[0].assignments[*]}{.state}: {.role} at {.scope}{"\n"}{end}"""
+    r"""{range .status.tenants[*]}{.assignment}: service principal in {.tenantId}{"\n"}{end}"""
 )
 
 
@@ -31,7 +36,7 @@ class User:
         limit = f"--timeout={self._stage.within:.0f}s"
         self._stage.report.doing("removing what an earlier demo left")
         await self._kubectl("delete", "mif", FEDERATION, f"--namespace={NAMESPACE}", "--ignore-not-found", limit)
-        await self._kubectl("delete", "entraconnection", CONNECTION, "--ignore-not-found", limit)
+        await self._kubectl("delete", "entraconnection", CONNECTION, PARTNER, "--ignore-not-found", limit)
 
     async def version(self) -> str:
         found = json.loads(await self._kubectl("version", "-o", "json"))
@@ -46,9 +51,9 @@ class User:
         self._stage.command(shlex.join(("kubectl", *arguments)))
         self._stage.output(await self._kubectl(*arguments))
 
-    async def ready_connection(self) -> Condition:
-        """The connection's condition Ready, once it is true. Raises `NotYet`."""
-        return _ready(await self._kubectl.get("entraconnection", CONNECTION))
+    async def ready_connection(self, name: str) -> Condition:
+        """A connection's condition Ready, once it is true. Raises `NotYet`."""
+        return _ready(await self._kubectl.get("entraconnection", name))
 
     async def ready_federation(self) -> Mapping[str, Any]:
         """The federation, once it is Ready. Raises `NotYet`."""
@@ -59,6 +64,9 @@ class User:
     async def show_federation(self) -> None:
         await self.show("get", "mif", FEDERATION, f"--namespace={NAMESPACE}")
         await self.show("get", "mif", FEDERATION, f"--namespace={NAMESPACE}", "-o", _CREDENTIALS)
+
+    async def show_assignments(self) -> None:
+        await self.show("get", "mif", FEDERATION, f"--namespace={NAMESPACE}", "-o", _ASSIGNMENTS)
 
     async def delete_federation(self) -> None:
         await self.show("delete", "mif", FEDERATION, f"--namespace={NAMESPACE}", "--wait=false")

@@ -11,6 +11,7 @@ import aiohttp
 from entrafed_lab.controlplane.errors import LabError
 from entrafed_lab.controlplane.kubectl import Kubectl
 from entrafed_lab.lab import Lab, Wish
+from entrafed_lab.manifests import ROLE
 from entrafed_lab.operator_process import OperatorProcess, runs_operator
 from entrafed_lab.workspace import State, Workspace
 
@@ -18,6 +19,7 @@ from .checks import Step
 from .cluster import User
 from .stage import NotSeen, Stage
 from .story import APP, Story
+from .tenant import Tenants
 from .workload import Workload
 
 
@@ -42,8 +44,10 @@ async def _play(wish: Wish, stage: Stage, stack: AsyncExitStack) -> None:
     if running is None:
         await stack.enter_async_context(Lab(wish, stage.report))
     story = _story(files, stage)
+    await stack.enter_async_context(story.tenants.without_role(story.app.client_id, ROLE))
+    stage.say(f"{APP} goes without the role {ROLE}, which others gave it, until the demo ends")
     stage.say(f"the control plane: {await story.user.version()}, its logs in {files.logs}")
-    others = await story.meet_the_tenant()
+    await story.meet_the_tenant()
 
     await stage.begin(Step.OPERATOR)
     if not runs_operator(files):
@@ -54,12 +58,20 @@ async def _play(wish: Wish, stage: Stage, stack: AsyncExitStack) -> None:
     await story.meet_the_operator()
     if running is not None:
         await story.user.tidy()
+    others = await story.tenants.held()
 
     await story.connect()
     federation = await story.federate()
     await story.look_at_the_app(federation, others)
-    assertion = await story.be_a_pod()
+    assertion, access = await story.be_a_pod()
+    await story.lack(assertion, access)
+    before = await story.tenants.held()
+    federation = await story.assign()
+    await story.look_at_the_assignments(federation, before)
+    await story.read_at_last(access)
     await story.be_a_vm()
+    await story.be_an_app_service()
+    await story.be_at_the_partner(assertion)
     await story.be_somebody_else()
     await story.delete()
     await story.come_too_late(assertion)
@@ -79,4 +91,4 @@ def _story(files: Workspace, stage: Stage) -> Story:
         tenant_id=app["tenantId"],
         client_id=app["clientId"],
     )
-    return Story(stage, User(kubectl, files, stage), files, azure, workload)
+    return Story(stage, User(kubectl, files, stage), files, azure, Tenants(endpoints["admin"]), workload)

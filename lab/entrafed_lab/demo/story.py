@@ -2,24 +2,26 @@
 
 import asyncio
 import subprocess
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jwt
 
-from entrafed_lab.manifests import FEDERATION, HOST, IDENTITY, TRUSTED, UNTRUSTED
+from entrafed_lab.azure.seed import PARTNER_TENANT
+from entrafed_lab.manifests import CONNECTION, FEDERATION, HOST, IDENTITY, PARTNER, SITE, TRUSTED, UNTRUSTED
 from entrafed_lab.operator_process import PROGRAM, is_operator_ready
 from entrafed_lab.workspace import Workspace
 
 from .checks import Check, Step
 from .cluster import User
 from .stage import NotSeen, NotYet, Stage
-from .tenant import Held, credentials
+from .tenant import Held, Tenants
 from .workload import Refused, Workload, managed_identity_token
 
 APP = "storage-reader"
 BLOB = "contosodata/reports/hello.txt"
+SECTIONS = ("federatedCredentials", "identityAssignments", "roleAssignments", "tenants")
 HEARING = "waiting for every node of Entra to hear of it"
 UNHEARD = frozenset({"AADSTS70025", "AADSTS700211"})
 """What a node of Entra says that has not heard of the federation: no credential at all, or none with the issuer. That
@@ -34,15 +36,13 @@ class Story:
     user: User
     files: Workspace
     azure: Mapping[str, Any]
+    tenants: Tenants
     app: Workload
 
-    async def meet_the_tenant(self) -> frozenset[Held]:
-        """What others made before us."""
-        others = frozenset(item for item in await self._held() if not item.is_ours)
-        of_the_app = [item for item in others if item.holder == APP]
+    async def meet_the_tenant(self) -> None:
+        of_the_app = [item for item in await self.tenants.held() if item.holder == APP and not item.is_ours]
         seen = ", ".join(item.name for item in of_the_app) or f"{APP} has none"
         self.stage.require(Check.FOREIGN_IS_THERE, bool(of_the_app), seen)
-        return others
 
     async def meet_the_operator(self) -> None:
         ready = await is_operator_ready(self.files)
@@ -62,10 +62,9 @@ class Story:
     async def connect(self) -> None:
         await self.stage.begin(Step.CONNECTION)
         await self.user.apply("connection.yaml")
-        condition = await self.stage.until(
-            Check.SIGNED_IN, self.user.ready_connection, waiting="waiting for the operator to sign in"
-        )
-        self.stage.require(Check.SIGNED_IN, True, condition["message"])
+        await self._sign_in(Check.SIGNED_IN, CONNECTION)
+        await self.user.apply("partner.yaml")
+        await self._sign_in(Check.PARTNER_SIGNED_IN, PARTNER)
 
     async def federate(self) -> Mapping[str, Any]:
         """The federation, with its status."""
@@ -83,7 +82,7 @@ class Story:
 
     async def look_at_the_app(self, federation: Mapping[str, Any], others: frozenset[Held]) -> None:
         await self.stage.begin(Step.TENANT)
-        held = await self._held()
+        held = await self.tenants.held()
         self._list(item for item in held if item.holder == APP)
         told = {
             (credential["credentialName"], credential["issuer"], credential["subject"])
@@ -95,27 +94,60 @@ class Story:
         right = found == told and others <= held and {item.holder for item in ours} == {APP}
         self.stage.require(Check.WRITTEN, right, f"{len(ours)} new in the tenant, {len(told)} told in the status")
 
-    async def be_a_pod(self) -> str:
-        """The pod's token, which has been exchanged."""
+    async def be_a_pod(self) -> tuple[str, str]:
+        """The pod's token, and the access token that it was exchanged for."""
         await self.stage.begin(Step.POD)
         assertion = await self.user.token(TRUSTED)
         self._show_claims(assertion)
-        access = await self._exchange(Check.POD_EXCHANGES, assertion)
+        return assertion, await self._exchange(Check.POD_EXCHANGES, self.app, assertion)
+
+    async def lack(self, assertion: str, access: str) -> None:
+        """See what a credential alone does not give."""
+        await self.stage.begin(Step.LACKING)
+        await self._refused(Check.NO_ROLE, self.app.read(BLOB, access), "the blob was read")
+        await self._refused(Check.NO_IDENTITY, self._identity_token(HOST), "a token was given")
+        await self._refused(Check.NO_PRINCIPAL, self._partners.exchange(assertion), "a token was given")
+
+    async def assign(self) -> Mapping[str, Any]:
+        """The federation, with its status."""
+        await self.stage.begin(Step.ASSIGNMENTS)
+        manifest = (self.files.manifests / "hosts-roles-tenants.yaml").read_text()
+        self.stage.output(manifest[manifest.index("  identityAssignments:") :])
+        await self.user.apply("hosts-roles-tenants.yaml")
+        federation = await self.stage.until(
+            Check.ASSIGNMENTS_READY, self.user.ready_federation, waiting="waiting for the federation to be Ready"
+        )
+        await self.user.show_assignments()
+        states = [row["state"] for section in SECTIONS for row in federation["status"][section]]
+        self.stage.require(Check.ASSIGNMENTS_READY, set(states) == {"Synced"}, f"{len(states)} items, all in sync")
+        return federation
+
+    async def look_at_the_assignments(self, federation: Mapping[str, Any], before: frozenset[Held]) -> None:
+        await self.stage.begin(Step.ASSIGNED)
+        new = await self.tenants.held() - before
+        self._list(new)
+        found, told = {(item.holder, item.name) for item in new}, set(_made(federation["status"]))
+        self.stage.require(Check.GIVEN, found == told, f"{len(found)} new in both tenants, {len(told)} in the status")
+
+    async def read_at_last(self, access: str) -> None:
+        await self.stage.begin(Step.ROLE)
         await self._read(Check.POD_READS, access)
-        return assertion
 
     async def be_a_vm(self) -> None:
         await self.stage.begin(Step.VM)
-        identity = next(item for item in self.azure["identities"] if item["name"] == IDENTITY)
-        host = next(item for item in self.azure["hosts"] if item["id"] == HOST)
-        try:
-            assertion = await managed_identity_token(identity["clientId"], host["environment"])
-        except Refused as refused:
-            raise NotSeen(f"{Check.VM_HAS_IDENTITY}. Seen instead: {refused}") from None
-        self.stage.require(Check.VM_HAS_IDENTITY, True, f"{IDENTITY}, from the metadata endpoint of {HOST}")
-        self._show_claims(assertion)
-        access = await self._exchange(Check.VM_EXCHANGES, assertion)
+        assertion = await self._sign_in_on(HOST, Check.VM_HAS_IDENTITY)
+        access = await self._exchange(Check.VM_EXCHANGES, self.app, assertion)
         await self._read(Check.VM_READS, access)
+
+    async def be_an_app_service(self) -> None:
+        await self.stage.begin(Step.SITE)
+        assertion = await self._sign_in_on(SITE, Check.SITE_HAS_IDENTITY)
+        await self._exchange(Check.SITE_EXCHANGES, self.app, assertion)
+
+    async def be_at_the_partner(self, assertion: str) -> None:
+        await self.stage.begin(Step.PARTNER)
+        access = await self._exchange(Check.PARTNER_EXCHANGES, self._partners, assertion)
+        self._show_claims(access)
 
     async def be_somebody_else(self) -> None:
         await self.stage.begin(Step.OTHERS)
@@ -161,33 +193,74 @@ class Story:
 
     async def look_at_the_end(self, others: frozenset[Held]) -> None:
         await self.stage.begin(Step.END)
-        held = await self._held()
+        held = await self.tenants.held()
         self._list(item for item in held if item.holder == APP)
-        ours = sorted(item.name for item in held if item.is_ours)
-        self.stage.require(Check.NOTHING_LEFT, not ours, ", ".join(ours) or "no credential of an operator")
+        left = sorted(item.name for item in held - others)
+        self.stage.require(Check.NOTHING_LEFT, not left, ", ".join(left) or f"the {len(held)} of the beginning")
         missing = sorted(item.name for item in others - held)
         seen = f"missing or changed: {', '.join(missing)}" if missing else f"all {len(others)} as they were"
         self.stage.require(Check.FOREIGN_UNTOUCHED, not missing, seen)
 
-    async def _exchange(self, check: Check, assertion: str) -> str:
+    async def _sign_in(self, check: Check, connection: str) -> None:
+        condition = await self.stage.until(
+            check, lambda: self.user.ready_connection(connection), waiting="waiting for the operator to sign in"
+        )
+        self.stage.require(check, True, condition["message"])
+
+    async def _sign_in_on(self, host: str, check: Check) -> str:
+        """A token of the managed identity, from the endpoint of a host that has it."""
+
+        async def token() -> str:
+            try:
+                return await self._identity_token(host)
+            except Refused as refused:
+                raise NotYet(str(refused)) from None
+
+        assertion = await self.stage.until(check, token, waiting="waiting for the host to hear of its identity")
+        self.stage.require(check, True, f"{IDENTITY}, from the token endpoint of {host}")
+        self._show_claims(assertion)
+        return assertion
+
+    async def _identity_token(self, host: str) -> str:
+        identity = next(item for item in self.azure["identities"] if item["name"] == IDENTITY)
+        environment = next(item["environment"] for item in self.azure["hosts"] if item["id"] == host)
+        return await managed_identity_token(identity["clientId"], environment)
+
+    @property
+    def _partners(self) -> Workload:
+        """The app in the partner's tenant."""
+        return replace(self.app, tenant_id=PARTNER_TENANT)
+
+    async def _exchange(self, check: Check, app: Workload, assertion: str) -> str:
         async def access_token() -> str:
             try:
-                return await self.app.exchange(assertion)
+                return await app.exchange(assertion)
             except Refused as refused:
                 raise NotYet(str(refused.code or refused)) from None
 
         access = await self.stage.until(check, access_token, waiting=HEARING)
         claims = jwt.decode(access, options={"verify_signature": False})
-        seen = f"for {claims['aud']}, appid {claims['appid']}"
-        self.stage.require(check, claims["appid"] == self.app.client_id, seen)
+        right = (claims["appid"], claims["tid"]) == (app.client_id, app.tenant_id)
+        self.stage.require(check, right, f"for {claims['aud']}, appid {claims['appid']}, tenant {claims['tid']}")
         return access
 
-    async def _read(self, check: Check, access: str) -> None:
+    async def _refused(self, check: Check, attempt: Awaitable[str], otherwise: str) -> None:
         try:
-            content = await self.app.read(BLOB, access)
+            await attempt
         except Refused as refused:
-            raise NotSeen(f"{check}. Seen instead: {refused}") from None
-        self.stage.require(check, bool(content), content.strip())
+            self.stage.require(check, True, str(refused))
+        else:
+            raise NotSeen(f"{check}. Seen instead: {otherwise}")
+
+    async def _read(self, check: Check, access: str) -> None:
+        async def content() -> str:
+            try:
+                return await self.app.read(BLOB, access)
+            except Refused as refused:
+                raise NotYet(str(refused)) from None
+
+        found = await self.stage.until(check, content, waiting="waiting for the role to count")
+        self.stage.require(check, bool(found), found.strip())
 
     async def _explain(self, code: str) -> None:
         self.stage.command(f"entrafed explain {code}")
@@ -201,7 +274,13 @@ class Story:
         self.stage.output(f"issuer   {claims['iss']}\nsubject  {claims['sub']}\naudience {audience}")
 
     def _list(self, held: Iterable[Held]) -> None:
-        self.stage.output("\n".join(f"{item.name}: {item.subject}" for item in sorted(held)))
+        self.stage.output("\n".join(f"{item.name}: {item.subject or item.holder}" for item in sorted(held)))
 
-    async def _held(self) -> frozenset[Held]:
-        return await credentials(self.azure["endpoints"]["admin"])
+
+def _made(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Where and what, of each assignment that a status tells of."""
+    for item in status["identityAssignments"]:
+        yield from ((row["resourceId"], row["identityId"]) for row in item["resources"])
+    for item in status["roleAssignments"]:
+        yield from ((row["scope"], row["assignmentName"]) for row in item["assignments"])
+    yield from ((item["tenantId"], item["servicePrincipalId"]) for item in status["tenants"])
