@@ -1,21 +1,33 @@
 """Hosts, roles and tenants as their users see them: one object gives all of it, and takes it back."""
 
 import asyncio
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
 
 from entrafed.api.metadata import CONNECTION_FINALIZER
 from entrafed_lab.azure import Delays
-from entrafed_lab.azure.seed import API_VM, READER_APP, STORAGE_ACCOUNT, WEB_IDENTITY, WEB_SITE, WEB_VM
+from entrafed_lab.azure.seed import (
+    API_VM,
+    OPERATOR_PRINCIPAL,
+    READER_APP,
+    STORAGE_ACCOUNT,
+    WEB_IDENTITY,
+    WEB_SITE,
+    WEB_VM,
+)
 from entrafed_lab.azure.snapshot import snapshot
 from kstatus import KStatus, kstatus
 from manifests import BLOB_READER, Manifest, assigned, from_oidc, from_service_account, given
 from operator_process import Operator, StartOperator
-from operator_world import NewWorld, World
+from operator_world import RESOURCE_GROUP, NewWorld, World
 
+PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 TIME_SCALE = 0.2
 SETTLED = 0.6  # seconds; what would still be written after Ready has been by then
 SECTIONS = ("federatedCredentials", "identityAssignments", "roleAssignments", "tenants")
@@ -115,6 +127,24 @@ async def test_an_item_that_leaves_takes_its_own_with_it_and_nothing_else(world:
     held = snapshot(world.azure.world)
     assert (held["hosts"], held["roleAssignments"]) == (azure["hosts"], azure["roleAssignments"])
     assert held["servicePrincipals"] == azure["servicePrincipals"]
+
+
+async def test_the_rights_that_the_pages_ask_for_are_enough(world: World) -> None:
+    pages = {name: (PAGES / f"{name}.md").read_text() for name in ("hosts", "roles")}
+    role = json.loads(re.findall(r"```json\n(.*?)```", pages["hosts"], re.DOTALL)[0])
+    condition = re.findall(r"```text\n(.*?)\n```", pages["roles"], re.DOTALL)[0]
+    azure = world.azure.world
+    azure.take_rights(OPERATOR_PRINCIPAL)
+    azure.roles.define(role["Name"], *role["Actions"])
+    azure.give_role(OPERATOR_PRINCIPAL, role["Name"], RESOURCE_GROUP)
+    azure.give_role(OPERATOR_PRINCIPAL, "Role Based Access Control Administrator", RESOURCE_GROUP, condition=condition)
+
+    before = snapshot(azure)
+    await world.apply(everything(world))
+    await world.until_ready()
+    await world.delete("web")
+    await world.until_gone()
+    assert snapshot(azure) == before
 
 
 async def test_a_tenant_is_kept_unless_its_item_says_otherwise(world: World) -> None:

@@ -29,7 +29,16 @@ from entrafed.api.rules import (
 from entrafed.api.sources import ManagedIdentityRef, Oidc, ServiceAccountRef
 from entrafed.domain.clouds import CLOUDS
 from entrafed.domain.credentials import Pair, Parent, ParentKind, resource_key
-from entrafed.domain.rules import Namespace, allows_credential, rules_allowing_target, rules_serving
+from entrafed.domain.roles import RoleDefinition
+from entrafed.domain.rules import (
+    Namespace,
+    allows_credential,
+    allows_identity_assignment,
+    allows_role,
+    allows_tenant,
+    rules_allowing_target,
+    rules_serving,
+)
 from entrafed.domain.sources import Known, trusts_of
 from entrafed.domain.targets import ResolvedTarget
 
@@ -340,6 +349,32 @@ def test_the_connection_of_the_examples_allows_the_examples(path: Path) -> None:
     for item in federation.spec.federated_credentials:
         for trust in trusts_of(item, known):
             assert allows_credential(allowing, item, trust.pair, PAYMENTS, (CLUSTER,)), item.name
+
+
+ASSIGNING = ["identity-on-hosts", "application-with-role", "application-in-other-tenants"]
+
+
+@pytest.mark.parametrize("name", ASSIGNING)
+def test_the_connections_of_the_examples_allow_what_the_examples_assign(name: str) -> None:
+    spec = parse_federation(example(EXAMPLES / f"{name}.yaml")).spec
+    home = parse_connection(example(EXAMPLES / "connection.yaml")).spec
+    partner = parse_connection(example(EXAMPLES / "connection-partner.yaml")).spec
+    rules, partners = (
+        rules_allowing_target(rules_serving(one.rules, PAYMENTS), spec.target, None) for one in (home, partner)
+    )
+    own = spec.target.managed_identity
+    for item in spec.identity_assignments:
+        identity = item.managed_identity or own
+        assert identity
+        assert all(allows_identity_assignment(rules, identity.resource_id, host) for host in item.resources)
+    for role in spec.role_assignments:
+        assert allows_role(rules, RoleDefinition("", role.role), role.scope)
+    for tenant in spec.tenants:
+        assert allows_tenant(rules, tenant.tenant_id)
+        if tenant.connection_ref:
+            assert (tenant.connection_ref.name, tenant.tenant_id) == ("fabrikam", partner.tenant_id)
+            assert allows_tenant(partners, tenant.tenant_id)
+    assert (spec.identity_assignments, spec.role_assignments, spec.tenants) != ((), (), ())
 
 
 texts = st.text(alphabet="ab/:.", min_size=1, max_size=12)
