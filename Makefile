@@ -50,8 +50,9 @@ test: $(STAMP) ## Run the tests; the first time it builds a control plane (8 min
 	@$(RUN) pytest -n 2 --dist loadfile --durations=10
 
 .PHONY: bench
-bench: $(STAMP) ## Measure 50 applications and 50 identities with 20 credentials each, throttling on; minutes
-	@PYTHONPATH=tests $(RUN) python -m bench
+bench: $(STAMP) ## Measure 2,000 credentials on 100 targets, then 200 identities on 10 hosts, throttling on; minutes
+	@PYTHONPATH=tests $(RUN) python -m bench sharing
+	@PYTHONPATH=tests $(RUN) python -m bench hosts
 
 .PHONY: nightly
 nightly: $(STAMP) ## Play 50,000 steps of generated sequences instead of the 2,000 of `make test` (half an hour)
