@@ -104,7 +104,8 @@ class Tenant:
     """Id of the other tenant (directory)."""
     connection_ref: ConnectionRef | None = None
     """The EntraConnection of that tenant, whose rules must allow it too. Omitted, status shows the address at which an
-    administrator of that tenant consents."""
+    administrator of that tenant consents. Whether that has been done is asked of that tenant every ten minutes, by a
+    sign-in that fails on purpose and that its logs show."""
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
     """What happens to a service principal that was made for this item when the item or the object is removed. `Retain`
     leaves it there: with it would go every permission that the other tenant has granted to it."""
