@@ -90,3 +90,17 @@ async def test_what_was_on_its_way_for_an_item_that_was_denied_then_is_its_memor
         await world.until_quiet()
         (row,) = world.seen().status.federated_credentials
         assert [credential.credential_name for credential in row.credentials] == list(world.ours())
+
+
+async def test_what_is_recorded_of_a_suspended_object_after_its_rule_was_withdrawn_goes_too(world: EngineWorld) -> None:
+    world.timing = world.with_timing(revocation_delay=0.5)
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(world.is_ready)
+        slow = world.azure.faults.add(Fault(methods=("POST",), path_regex="federatedIdentityCredentials", latency=0.5))
+        world.cluster.apply(federation(oidc("a"), oidc("b")))
+        await world.until(lambda: slow.hits)
+        world.connect()
+        world.cluster.apply(federation(suspend=True))
+        await world.until(lambda: len(world.ours()) == 2)
+        await world.until(lambda: world.ours() == {})

@@ -185,6 +185,8 @@ class Attendant:
         records = records_of(federation)
         if records != ask.records:
             self._table.put(parent, replace(ask, records=records))
+            if federation.spec.suspend:  # nothing else may bring it to be judged by the rules for long
+                self.admit_again(uid)
             if any(other.is_leaving for other in self._table.asks_of(parent)):
                 self._queue.add(parent)
 

@@ -45,7 +45,8 @@ def finding_of(ask: Ask, asks: list[Ask], lane: Lane, run: Run, clusters: tuple[
     """What a run found for one ask."""
     view = {credential.name: credential for credential in lane.view()}
     others = [other for other in asks if other.uid != ask.uid]
-    spared = stood_for(run.plan.unmade, others)
+    told = {verdict.stands.name for verdict in run.plan.verdicts.values() if verdict.stands is not None}
+    spared = stood_for(run.plan.unmade, others) | told
     wanted = ask.wanted if ask.stance is Stance.RECONCILE else frozenset()
     return Finding(
         standings={trust: _standing(trust, view, lane, run) for trust in sorted(wanted)},

@@ -214,3 +214,9 @@ def test_what_still_stands_for_the_item_of_another_is_not_left_over() -> None:
     other = replace(asking("other", B, records=(record(own.name, A),)), items=(("item", B),))
     assert left(found(listed(own, in_the_way), asking("web"), other)) == []
     assert left(found(listed(own), asking("web"))) == [own.name]
+
+
+def test_drift_that_is_told_is_not_called_left_over_too() -> None:
+    drifted = standing(named("web", A), B)
+    finding = found(listed(drifted), replace(asking("web", A), drift=DriftPolicy.REPORT))
+    assert (reason(finding, A), left(finding)) == (Reason.DRIFTED, [])
