@@ -138,15 +138,41 @@ class Chronicle:
 
     def _name_of(self, call: Call) -> str:
         operation = operation_of(call)
-        credential = unquote(call.path).rstrip("/").rpartition("/")[2]
+        noun, _, verb = operation.name.partition(".")
+        last = unquote(call.path).rstrip("/").rpartition("/")[2]
+        match noun:
+            case "hosts":
+                return f"update {_identities_in(call)} on host {last}"
+            case "roleAssignments":
+                return f"{verb} role assignment {last}"
+            case "servicePrincipals":
+                key = json.loads(call.body)["appId"] if call.body else last
+                return f"{verb} service principal of {self._application(key)}"
+        credential = last
         if call.method == "POST":
             credential = str(json.loads(call.body)["name"])
         elif call.service is ServiceName.GRAPH:
             credential = credential.partition("'")[2].partition("'")[0]
         kind = "application" if call.service is ServiceName.GRAPH else "identity"
-        return f"{operation.name.partition('.')[2]} {credential} on {kind} {self._holder(operation.parent or '')}"
+        return f"{verb} {credential} on {kind} {self._holder(operation.parent or '')}"
+
+    def _application(self, key: str) -> str:
+        """The name of an application, by its client id or by the object id of a service principal, gone or not."""
+        world = self._world.azure.world
+        principals = (*world.service_principals.values(), *(gone for gone, _ in world.departed))
+        return next(one.name for one in principals if key in (one.app_id, one.object_id))
 
     def _holder(self, parent: str) -> str:
         azure = self._world.azure.world
         found = azure.applications.get(parent) or azure.identities.get(parent)
         return found.name if found else parent
+
+
+def _identities_in(call: Call) -> str:
+    """What the body of an update of a host gives and takes."""
+    block = json.loads(call.body)["identity"]
+    signs = [
+        f"{'-' if value is None else '+'}{key.rpartition('/')[2]}"
+        for key, value in block.get("userAssignedIdentities", {}).items()
+    ]
+    return ", ".join(sorted(signs)) or block["type"]

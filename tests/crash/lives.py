@@ -24,7 +24,14 @@ Act = Callable[[EngineWorld], None]
 
 NOT_OURS = ("resourceVersion", "spec")
 """What tells nothing about what the operator did."""
-TIMES = ("lastTransitionTime", "deniedSince", "retiringSince", "creationTimestamp", "deletionTimestamp")
+TIMES = (
+    "servicePrincipalId",
+    "lastTransitionTime",
+    "deniedSince",
+    "retiringSince",
+    "creationTimestamp",
+    "deletionTimestamp",
+)
 """Of these only tells whether they are there."""
 PLACES = ("AZURE_AUTHORITY_HOST",)
 """Nor do these: the Azure of each world has ports of its own."""
@@ -40,11 +47,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`before` is how the world came to be what it is, as every replica shows it; things go wrong in `steps`."""
+    """`before` is how the world came to be what it is, as every replica shows it; things go wrong in `steps`.
+    `asks_graph`: Graph has a part in it, whose replicas may lag."""
 
     name: str
     steps: tuple[Step, ...]
     before: tuple[Step, ...] = ()
+    asks_graph: bool = True
 
 
 @dataclass(slots=True)
@@ -164,6 +173,15 @@ def moment(world: EngineWorld) -> dict[str, Any]:
             }
             for holder in holders
         },
+        "hosts": {
+            host.id: {key: attachment.principal_id for key, attachment in host.attached.items()}
+            for host in world.azure.world.hosts.values()
+        },
+        "roles": {
+            role.name: [role.scope, role.role_id, role.principal_id, role.condition, role.description]
+            for role in world.azure.world.roles.assignments.values()
+        },
+        "principals": sorted([one.tenant_id, one.name] for one in world.azure.world.service_principals.values()),
         "kubernetes": {
             f"{body['kind']} {body['metadata']['name']}": _without_times(body) for body in world.cluster.bodies()
         },
