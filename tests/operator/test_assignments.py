@@ -13,6 +13,9 @@ import pytest_asyncio
 from entrafed.api.metadata import CONNECTION_FINALIZER
 from entrafed_lab.azure import Delays
 from entrafed_lab.azure.seed import (
+    API_APP,
+    API_IDENTITY,
+    API_NODES,
     API_VM,
     OPERATOR_PRINCIPAL,
     READER_APP,
@@ -140,7 +143,8 @@ async def test_the_rights_that_the_pages_ask_for_are_enough(world: World) -> Non
     azure.give_role(OPERATOR_PRINCIPAL, "Role Based Access Control Administrator", RESOURCE_GROUP, condition=condition)
 
     before = snapshot(azure)
-    await world.apply(everything(world))
+    hosts = assigned(API_VM, API_NODES, WEB_SITE, API_APP, identity=API_IDENTITY)
+    await world.apply(everything(world, identityAssignments=[hosts]))
     await world.until_ready()
     await world.delete("web")
     await world.until_gone()

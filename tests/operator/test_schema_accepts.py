@@ -9,6 +9,16 @@ from typing import Any
 
 import pytest
 
+from entrafed.api.assignment_status import (
+    AssignedIdentity,
+    AssignedRole,
+    AssignmentState,
+    IdentityAssignmentStatus,
+    RoleAssignmentStatus,
+    TenantStatus,
+)
+from entrafed.api.assignments import MAX_ASSIGNMENTS, MAX_HOSTS
+from entrafed.api.choices import DeletionPolicy
 from entrafed.api.conditions import MAX_MESSAGE, Condition, ConditionStatus, ConditionType
 from entrafed.api.connection import ConnectionStatus, dump_connection_status, parse_connection
 from entrafed.api.federation import parse_federation
@@ -196,7 +206,71 @@ FULL = FederationStatus(
     last_handled_reconcile_at="2026-01-31T12:00:00Z",
 )
 
+LONGEST_ID = "/" + "r" * 511
+
+
+def longest_id(kind: str, *numbers: int) -> str:
+    return f"{LONGEST_ID[: -len(kind) - 8]}{kind}{'-'.join(f'{number:03}' for number in numbers):_<8}"
+
+
+ROW: dict[str, Any] = {"state": ItemState.PENDING, "reason": Reason.PROGRESSING, "message": "m" * MAX_MESSAGE}
+ASSIGNED = FederationStatus(
+    observed_generation=1,
+    identity_assignments=tuple(
+        IdentityAssignmentStatus(
+            name=f"item-{item}",
+            denied_since="2026-01-31T12:00:00Z",
+            resources=tuple(
+                AssignedIdentity(
+                    resource_id=longest_id("host", item, host),
+                    identity_id=longest_id("identity", item),
+                    principal_id=OPERATOR,
+                    instance_id=TENANT,
+                    origin=Origin.OPERATOR,
+                    state=AssignmentState.ASSIGNING,
+                )
+                for host in range(MAX_HOSTS)
+            ),
+            **ROW,
+        )
+        for item in range(MAX_ASSIGNMENTS)
+    ),
+    role_assignments=tuple(
+        RoleAssignmentStatus(
+            name=f"item-{item}",
+            assignments=(
+                AssignedRole(
+                    scope=longest_id("scope", item),
+                    role="r" * 512,
+                    role_definition_id=APP,
+                    principal_id=OPERATOR,
+                    condition="c" * 4096,
+                    assignment_name=TENANT,
+                    origin=Origin.PRE_EXISTING,
+                    state=AssignmentState.REMOVING,
+                ),
+            ),
+            **ROW,
+        )
+        for item in range(MAX_ASSIGNMENTS)
+    ),
+    tenants=tuple(
+        TenantStatus(
+            tenant_id=f"{item:08}-1111-4111-8111-111111111111",
+            connection="c" * 253,
+            deletion_policy=DeletionPolicy.DELETE,
+            service_principal_id=OPERATOR,
+            origin=Origin.OPERATOR,
+            assignment=AssignmentState.ASSIGNED,
+            consent_url=f"https://{'u' * 504}",
+            **ROW,
+        )
+        for item in range(MAX_ASSIGNMENTS)
+    ),
+)
+
 STATUSES: dict[str, FederationStatus] = {
+    "all hosts, roles and tenants that a spec can ask for, at their longest": ASSIGNED,
     "nothing seen": FederationStatus(),
     "everything, at its longest": FULL,
     "every state": FederationStatus(
