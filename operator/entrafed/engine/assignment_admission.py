@@ -67,7 +67,9 @@ class AssignmentAdmitter:
 
     async def stay(self, federation: Federation, case: Case) -> Assigned:
         """An object that stays."""
-        outcomes = tuple([self._dated(federation, outcome) for outcome in await self._outcomes(federation, case)])
+        judged = await self._outcomes(federation, case)
+        now = self._clock.now()  # of all items: what is over for one a moment later would have nobody to look at it
+        outcomes = tuple(self._dated(federation, outcome, now) for outcome in judged)
         stance = Stance.KEEP if case.not_before is None else Stance.RECONCILE
         asks = asks_of_items(
             federation,
@@ -81,9 +83,9 @@ class AssignmentAdmitter:
         unknown = [one.problem for one in outcomes if one.problem is not None and one.problem is not SUSPENDED]
         first = next((problem for problem in unknown if not problem.stalled), unknown[0] if unknown else None)
         dues = [
-            one.denied_since + self._timing.revocation_delay - self._clock.now()
+            one.denied_since + self._timing.revocation_delay - now
             for one in outcomes
-            if one.denied_since is not None and not self._is_over(one.denied_since)
+            if one.denied_since is not None and not self._is_over(one.denied_since, now)
         ]
         return Assigned(outcomes, asks, first, min(dues, default=None))
 
@@ -215,11 +217,10 @@ class AssignmentAdmitter:
         partner = self._partner(name, case)
         return None if isinstance(partner, Problem) else partner.sign_in
 
-    def _dated(self, federation: Federation, outcome: AssignmentOutcome) -> AssignmentOutcome:
+    def _dated(self, federation: Federation, outcome: AssignmentOutcome, now: float) -> AssignmentOutcome:
         """A refusal with the time of the first: what was allowed once is taken back a while after that."""
         if outcome.denied_since is None:
             return outcome
-        now = self._clock.now()
         recorded = (
             to_seconds(since, unreadable=now)
             for name, since in denials(federation, outcome.section)
@@ -227,7 +228,7 @@ class AssignmentAdmitter:
         )
         since = min([now, *recorded])
         places = outcome.places
-        if self._is_over(since):
+        if self._is_over(since, now):
             places = tuple(
                 replace(place, problem=replace(place.problem, reason=Reason.REVOKED))
                 if place.problem is not None and place.is_denied
@@ -236,5 +237,5 @@ class AssignmentAdmitter:
             )
         return replace(outcome, places=places, denied_since=since)
 
-    def _is_over(self, denied_since: float) -> bool:
-        return denied_since + self._timing.revocation_delay <= self._clock.now()
+    def _is_over(self, denied_since: float, now: float) -> bool:
+        return denied_since + self._timing.revocation_delay <= now

@@ -26,7 +26,7 @@ from unit.domain.federations import (
     federation,
 )
 from unit.engine.admitting import APP, TIMING, Admitting, status
-from unit.engine.port_fakes import problem
+from unit.engine.port_fakes import HandClock, problem
 
 PRINCIPAL = "d0d0d0d0-0000-4000-8000-000000000001"
 VM = f"/subscriptions/{TENANT}/resourcegroups/web/providers/microsoft.compute/virtualmachines/web-1"
@@ -214,3 +214,21 @@ async def test_without_a_rule_for_the_target_nothing_is_made_at_home() -> None:
     made = world(rule={**EVERYTHING, "targets": {"applications": [OTHER_TENANT]}})
     made.azure.principals.clear()
     assert (await made.admit(federation(status=status()))).assigned == {}
+
+
+class _Ticking(HandClock):
+    """Time that passes while an object is admitted."""
+
+    def now(self) -> float:
+        self.seconds += 0.001
+        return self.seconds
+
+
+@pytest.mark.parametrize("milliseconds", range(12))
+async def test_what_is_not_over_yet_has_a_time_when_it_is_however_near_that_is(milliseconds: int) -> None:
+    over_at = CREATED_AT + TIMING.revocation_delay
+    made = Admitting(clock=_Ticking(over_at - milliseconds / 1000))
+    made.connect(DENYING)
+    admission = await made.admitter.admit(recorded(denied=CREATED), 0.0)
+    ask = ask_at(admission)
+    assert ask.revoked or admission.due is not None

@@ -1,0 +1,381 @@
+"""Sequences of hosts, roles and tenants: what users, others and bad luck do, and what must be true when it rests.
+
+The second book is kept by place: whose an assignment is shows by who made it while nobody of ours asked for it.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from hypothesis import strategies as st
+
+from assignment_world import ALL_ASSIGNMENTS, assigned, role, tenant
+from engine_world import APPLICATION, IDENTITY, NAMESPACE, EngineWorld, Manifest, federation
+from entrafed.api.federation import Federation
+from entrafed.api.states import ItemState, Origin
+from entrafed.domain.errors import WritesStopped
+from entrafed_lab.azure import Fault, ServiceName
+from entrafed_lab.azure.faults import WRITES
+from entrafed_lab.azure.roles import RoleAssignment
+from entrafed_lab.azure.seed import (
+    API_IDENTITY,
+    API_NODES,
+    API_VM,
+    PARTNER_TENANT,
+    READER_APP,
+    STORAGE_ACCOUNT,
+    WEB_IDENTITY,
+    WEB_SITE,
+)
+from sequences.acts import Kill, KillAtWrite, Restart, Value, Wait
+from sequences.truth import incoherent
+
+SLOTS = {"one": IDENTITY, "two": IDENTITY, "three": APPLICATION}
+"""Names under which objects come and go, and their targets."""
+HOSTS = (API_VM, API_NODES, WEB_SITE)
+IDENTITIES = (API_IDENTITY, WEB_IDENTITY)
+ROLES = ("Storage Blob Data Contributor", "Storage Queue Data Reader")
+REVOKED_BY = 700.0  # seconds
+RESYNC = 600.0  # seconds
+REST = 90.0  # seconds without a write
+PATIENCE = 5400.0  # seconds
+
+Place = tuple[str, str]
+"""A host and an identity, by name; of the application in the other tenant `TENANT`."""
+TENANT: Place = ("tenant", "reader")
+PLACES = tuple((host, identity) for host in HOSTS for identity in IDENTITIES)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Apply(Value):
+    """Create an object, or replace what it asks for. Numbers are those of `PLACES` and `ROLES`."""
+
+    slot: str
+    places: tuple[int, ...] = ()
+    roles: tuple[int, ...] = ()
+    enters: bool = False
+    delete: str = "Delete"
+    drift: str = "Repair"
+    suspend: bool = False
+
+    def wanted(self) -> set[Place]:
+        return {PLACES[number] for number in self.places} | (
+            {TENANT} if self.enters and self.slot == "three" else set()
+        )
+
+    def manifest(self) -> Manifest:
+        items = [
+            assigned(f"at-{host.rpartition('/')[2]}-{identity.rpartition('/')[2]}", host, identity=identity)
+            for host, identity in sorted(self.wanted() - {TENANT})
+        ]
+        roles = [role(f"role-{number}", ROLES[number]) for number in self.roles if self.slot != "three"]
+        return federation(
+            name=self.slot,
+            target=SLOTS[self.slot],
+            identityAssignments=items,
+            roleAssignments=roles,
+            tenants=[tenant(deletionPolicy="Delete")] if TENANT in self.wanted() else [],
+            deletionPolicy=self.delete,
+            driftPolicy=self.drift,
+            suspend=self.suspend,
+        )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Delete(Value):
+    slot: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Rules(Value):
+    """Whether anything of this is allowed."""
+
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OthersAssign(Value):
+    """Somebody else assigns; what is beyond `PLACES` is the application in the other tenant."""
+
+    place: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OthersTakeBack(Value):
+    place: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OthersGive(Value):
+    """Somebody else gives a role."""
+
+    role: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OthersTakeRole(Value):
+    role: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HostMadeAgain(Value):
+    host: int
+
+
+Act = (
+    Apply | Delete | Rules | OthersAssign | OthersTakeBack | OthersGive | OthersTakeRole | HostMadeAgain
+    | Restart | Kill | KillAtWrite | Wait
+)  # fmt: skip
+
+_slots = st.sampled_from(tuple(SLOTS))
+_places = st.integers(0, len(PLACES))
+_roles = st.integers(0, len(ROLES) - 1)
+_applies = st.builds(
+    Apply,
+    _slots,
+    st.sets(st.integers(0, len(PLACES) - 1), max_size=3).map(lambda found: tuple(sorted(found))),
+    st.sets(_roles, max_size=2).map(lambda found: tuple(sorted(found))),
+    st.booleans(),
+    st.sampled_from(("Delete", "Delete", "Retain")),
+    st.sampled_from(("Repair", "Repair", "Report")),
+    st.sampled_from((False, False, False, True)),
+)
+_acts: st.SearchStrategy[Act] = st.one_of(
+    _applies,
+    _applies,
+    _applies,
+    st.builds(Delete, _slots),
+    st.builds(Rules, st.sampled_from((True, True, False))),
+    st.builds(OthersAssign, _places),
+    st.builds(OthersTakeBack, _places),
+    st.builds(OthersGive, _roles),
+    st.builds(OthersTakeRole, _roles),
+    st.builds(HostMadeAgain, st.integers(0, 1)),
+    st.sampled_from((Restart(), Kill(), KillAtWrite(after=True), KillAtWrite(after=False))),
+    st.builds(Wait, st.sampled_from((1.0, 5.0, 30.0, 700.0))),
+)
+sequences = st.lists(st.lists(_acts, min_size=1, max_size=6), min_size=5, max_size=5)
+"""Bursts, each of which is followed by rest and judged."""
+
+
+@dataclass
+class Performance:
+    """One sequence in one world."""
+
+    world: EngineWorld
+    specs: dict[str, Apply] = field(default_factory=dict)
+    theirs: set[Place] = field(default_factory=set)
+    unclear: set[Place] = field(default_factory=set)
+    """Made by others while an object asked for it: whose that is depends on who was first, and nobody saw that."""
+    may_stay: set[Place] = field(default_factory=set)
+    roles_may_stay: set[str] = field(default_factory=set)
+    allowed: bool = True
+    steps: int = 0
+    _dead: bool = False
+    _life: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    def __post_init__(self) -> None:
+        self.theirs = self._standing()
+        self.world.cluster.before = self._before_write
+
+    # The operator
+
+    async def begin(self) -> None:
+        self._dead = False
+        await self._life.enter_async_context(self.world.operator())
+
+    async def end(self) -> None:
+        await self._life.aclose()
+
+    async def _restart(self) -> None:
+        await self.end()
+        await asyncio.sleep(5.0)
+        await self.begin()
+
+    def _die(self) -> None:
+        self._dead = True
+        self.world.gate.close()
+        self.world.cluster.unwatch()
+
+    def _before_write(self, _: str) -> None:
+        if self._dead:
+            raise WritesStopped("dead")
+
+    # What stands
+
+    def _standing(self) -> set[Place]:
+        azure = self.world.azure.world
+        there = {place for place in PLACES if place[1].lower() in azure.host(place[0]).attached}
+        return there | ({TENANT} if azure.service_principal(PARTNER_TENANT, READER_APP) else set())
+
+    def _roles(self) -> dict[str, RoleAssignment]:
+        principal = self.world.azure.world.identity(WEB_IDENTITY).principal_id
+        found = self.world.azure.world.roles.assignments.values()
+        return {one.name: one for one in found if one.principal_id == principal}
+
+    def _objects(self) -> dict[str, Federation]:
+        found = {slot: self.world.cluster.federation(NAMESPACE, slot) for slot in SLOTS}
+        return {slot: one for slot, one in found.items() if one is not None}
+
+    def _recorded(self, one: Federation) -> set[Place]:
+        keys = {tuple(part.lower() for part in place): place for place in PLACES}
+        rows = [row for item in one.status.identity_assignments for row in item.resources]
+        places = {keys[row.resource_id, row.identity_id] for row in rows if row.origin is Origin.OPERATOR}
+        entered = any(row.origin is Origin.OPERATOR for row in one.status.tenants)
+        return places | ({TENANT} if entered else set())
+
+    def _keep(self) -> None:
+        """Note who has gone."""
+        for slot in set(self.specs) - set(self._objects()):
+            del self.specs[slot]
+
+    # Acts
+
+    async def perform(self, act: Act) -> None:
+        self.steps += 1
+        self._keep()
+        match act:
+            case Apply():
+                self.specs[act.slot] = act
+                self.world.cluster.apply(act.manifest())
+            case Delete(slot):
+                self._delete(slot)
+            case Rules(allowed):
+                self.allowed = allowed
+                empty: Manifest = {"identityAssignments": [], "roleAssignments": [], "tenants": []}
+                self.world.connect(ALL_ASSIGNMENTS if allowed else {**ALL_ASSIGNMENTS, **empty})
+            case Restart():
+                await self._restart()
+            case Kill():
+                self._die()
+                await self._restart()
+            case KillAtWrite(after):
+                fault = Fault(
+                    (ServiceName.GRAPH, ServiceName.ARM), WRITES, refuse=not after, lose_answer=after, times=1
+                )
+                self.world.azure.faults.add(fault, notify=lambda _: self._die())
+            case Wait(seconds):
+                await asyncio.sleep(seconds)
+            case _:
+                self._others(act)
+
+    def _delete(self, slot: str) -> None:
+        one = self._objects().get(slot)
+        if one is None:
+            return
+        if self.specs[slot].delete == "Retain":
+            self.may_stay |= self._recorded(one) | self.specs[slot].wanted()
+            self.roles_may_stay |= {
+                row.assignment_name or "" for i in one.status.role_assignments for row in i.assignments
+            }
+            self.roles_may_stay |= set(self._roles())
+        self.world.cluster.delete("ManagedIdentityFederation", NAMESPACE, slot)
+
+    def _others(self, act: Act) -> None:
+        azure = self.world.azure.world
+        match act:
+            case OthersAssign(number):
+                self._others_assign((*PLACES, TENANT)[number])
+            case OthersTakeBack(number):
+                self._others_take_back((*PLACES, TENANT)[number])
+            case OthersGive(number):
+                if not self._given(number):
+                    azure.give_role("web", ROLES[number], STORAGE_ACCOUNT)
+            case OthersTakeRole(number):
+                for one in self._given(number):
+                    azure.roles.remove(one)
+            case HostMadeAgain(number):
+                azure.recreate_host(HOSTS[number])
+                self.theirs -= {place for place in PLACES if place[0] == HOSTS[number]}
+
+    def _given(self, number: int) -> list[RoleAssignment]:
+        definition = self.world.azure.world.roles.definition(ROLES[number])
+        assert definition is not None
+        return [one for one in self._roles().values() if one.role_id == definition.id]
+
+    def _others_assign(self, place: Place) -> None:
+        azure = self.world.azure.world
+        if place in self._standing():
+            return
+        if place == TENANT:
+            azure.create_service_principal(PARTNER_TENANT, azure.application(READER_APP))
+        else:
+            azure.attach(*place)
+        asked = any(place in spec.wanted() for spec in self.specs.values())
+        recorded = any(place in self._recorded(one) for one in self._objects().values())
+        (self.unclear if asked or recorded else self.theirs).add(place)
+
+    def _others_take_back(self, place: Place) -> None:
+        azure = self.world.azure.world
+        if place not in self._standing():
+            return
+        if place == TENANT:
+            azure.delete_service_principal(PARTNER_TENANT, READER_APP)
+        else:
+            azure.detach(*place)
+        self.theirs.discard(place)
+
+    # Judging
+
+    async def judge(self) -> list[str]:
+        """Wait for rest, have everything looked at, and wait again; what is wrong then."""
+        await self._rest()
+        self.world.azure.faults.clear()  # what was to kill the operator, and found nothing to do it at
+        await asyncio.sleep(max(RESYNC * 1.25, REVOKED_BY))
+        await self._rest()
+        wrong = [*self._untruths()]
+        self.world.azure.log.clear()
+        del self.world.cluster.writes[:]
+        await asyncio.sleep(RESYNC * 1.25)
+        wrong += [f"a second pass sent {record}" for record in self.world.azure.log.writes()]
+        wrong += [f"a second pass wrote {write}" for write in self.world.cluster.writes]
+        return wrong
+
+    async def _rest(self) -> None:
+        clock = self.world.clock
+        deadline, written, since = clock.monotonic() + PATIENCE, -1, clock.monotonic()
+        while self._dead or clock.monotonic() - since < REST:
+            if self._dead:
+                await self._restart()
+            assert clock.monotonic() < deadline, "it never came to rest"
+            count = len(self.world.cluster.writes) + len(self.world.azure.log.writes())
+            if count != written:
+                written, since = count, clock.monotonic()
+            await asyncio.sleep(10.0)
+        self._keep()
+
+    def _untruths(self) -> Iterator[str]:
+        standing, objects = self._standing(), self._objects()
+        recorded = set[Place]().union(*(self._recorded(one) for one in objects.values()))
+        for place in self.theirs - standing:
+            yield f"{place} was somebody else's, and is gone"
+        for place in standing - self.theirs - self.unclear - recorded - self.may_stay:
+            yield f"{place} is left over"
+        known = {r.assignment_name for o in objects.values() for i in o.status.role_assignments for r in i.assignments}
+        for name, one in self._roles().items():
+            if (one.description or "").startswith("entrafed") and name not in known | self.roles_may_stay:
+                yield f"{one} is left over"
+        for slot, found in objects.items():
+            yield from (f"{slot}: {problem}" for problem in self._of_object(self.specs[slot], found, standing))
+
+    def _of_object(self, spec: Apply, one: Federation, standing: set[Place]) -> Iterator[str]:
+        if one.metadata.deletion_timestamp is not None:
+            yield "its deletion never ended"
+            return
+        yield from incoherent(one)
+        states = {item.name: item.state for item in one.status.identity_assignments}
+        states |= {row.tenant_id: row.state for row in one.status.tenants}
+        if spec.suspend:
+            return
+        if not self.allowed:
+            if spec.wanted() and set(states.values()) - {ItemState.DENIED}:
+                yield f"nothing is allowed, and there is {states}"
+            if self._recorded(one):
+                yield f"nothing is allowed, and {self._recorded(one)} was not taken back"
+            return
+        missing = spec.wanted() - standing
+        if missing and spec.drift == "Repair":
+            yield f"{missing} is wanted, and not there: {states}"
+        if not missing and any(state is not ItemState.SYNCED for state in states.values()):
+            yield f"all is there, and there is {states}"
