@@ -314,3 +314,26 @@ async def test_what_our_own_deleted_identity_stopped_is_made_as_soon_as_that_is_
     assert world.azure.held == {"b": "1"}
     assert world.finding("web").standings[B].problem is None
     assert world.azure.writes() == [("assign", ("b",)), ("unassign", ("a",)), ("assign", ("b",))]
+
+
+async def test_a_removal_that_one_replica_knows_nothing_of_is_no_proof_and_not_sent_again_at_once() -> None:
+    world = Assigning(parent=TENANT_APP)
+    await world.settle(asking("web", A), seconds=A_WHILE)
+    world.azure.refuses = {"a": NotFound(Problem(ProblemKind.WAITING, Reason.PROGRESSING, "it is not there"))}
+    leaving = replace(world.asks["web"], stance=Stance.LEAVE, wanted=frozenset())
+    await world.settle(leaving, seconds=TIMING.quiet - 10.0)
+    assert "web" in world.asks
+    assert [verb for verb, _ in world.azure.writes()] == ["assign", "unassign"]
+    world.azure.refuses = {}
+    await world.settle(seconds=A_WHILE)
+    assert (world.azure.held, "web" in world.asks) == ({}, False)
+
+
+async def test_a_creation_that_azure_says_was_made_already_is_ours_by_its_record_though_a_replica_lags() -> None:
+    world = Assigning(parent=TENANT_APP)
+    world.azure.refuses = {"a": AlreadyThere(Problem(ProblemKind.CONFLICT, Reason.ASSIGNMENT_CONFLICT, "it is there"))}
+    world.azure.held, world.azure.lists = {"a": "1"}, [{}, {}, {}, {}]
+    await world.settle(asking("web", A), seconds=A_WHILE)
+    assert [verb for verb, _ in world.azure.writes()] == ["assign"]
+    standing = world.finding("web").standings[A]
+    assert (standing.origin, standing.progress, standing.problem) == (Origin.OPERATOR, Progress.MADE, None)

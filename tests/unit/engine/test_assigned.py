@@ -165,3 +165,9 @@ def test_assignments_are_spoken_of_as_people_do() -> None:
     assert spoken(HOST, "/x/y/api") == "managed identity api at web-1"
     assert spoken(SCOPE, "role principal") == f"role role at {SCOPE.id}"
     assert spoken(TENANT_APP, "client") == "the service principal in tenant other-tenant"
+
+
+def test_what_a_change_that_runs_will_have_taken_back_is_not_gone_yet() -> None:
+    ask = asking("web", made=(A,))
+    assert [left.key for left in found(ask, seeing(is_changing=True), run(Reason.SYNCED)).left] == ["a"]
+    assert found(ask, seeing(), run(Reason.SYNCED)).left == ()

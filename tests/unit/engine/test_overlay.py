@@ -128,3 +128,18 @@ def test_a_look_that_contradicts_what_was_confirmed_is_believed_when_no_replica_
     assert TIMING.lag_limit - 10.0 < due < TIMING.lag_limit
     overlay.note_look(seen(), 10.0 + due)
     assert keys(overlay) == set()
+
+
+def test_a_change_under_way_may_be_ours_until_the_host_was_seen_at_rest() -> None:
+    changing = ObservedParent((), is_changing=True)
+    overlay = Overlay(ParentKind.HOST, TIMING)
+    told = [overlay.may_be_coming]
+    overlay.note_look(changing, 0.0)
+    told.append(overlay.may_be_coming)  # a dead operator may have begun it
+    overlay.note_look(seen(), 1.0)
+    overlay.note_look(changing, 2.0)
+    told.append(overlay.may_be_coming)  # this one somebody else began
+    overlay.note_unanswered(["a"], 3.0)
+    overlay.note_look(changing, 4.0)
+    told.append(overlay.may_be_coming)
+    assert told == [False, True, False, True]
