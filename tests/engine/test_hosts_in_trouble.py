@@ -1,0 +1,278 @@
+"""Managed identities at hosts when something is missing, fails, is denied, is suspended, or the operator dies."""
+
+import asyncio
+
+import pytest
+
+from assignment_world import (
+    A_WHILE,
+    ALL_ASSIGNMENTS,
+    LONG,
+    OpenWorld,
+    assigned,
+    at,
+    because,
+    deleted,
+    gone,
+    identity_item,
+    look_again,
+    quiet,
+    ready,
+    requests,
+    with_hosts,
+)
+from engine_world import APPLICATION, GROUP, EngineWorld, Manifest, oidc
+from entrafed.api.conditions import ConditionType
+from entrafed.api.states import ItemState, Origin
+from entrafed_lab.azure import Fault, ServiceName
+from entrafed_lab.azure.hosts import Failure
+from entrafed_lab.azure.seed import API_IDENTITY, API_NODES, API_VM, WEB_SITE
+from virtual_world import until
+
+pytestmark = pytest.mark.looptime
+
+
+async def test_a_host_that_is_missing_is_named_and_waited_for(open_world: OpenWorld) -> None:
+    later = API_VM.replace("api-1", "later")
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", later, API_VM)))
+        await because(world, "HostNotFound")
+        await until(lambda: at(world, API_VM) == {"api"}, A_WHILE)
+        await until(lambda: world.condition(ConditionType.STALLED) is not None, A_WHILE)
+        assert "later" in identity_item(world).message
+        world.azure.world.create_host(later, host_id="later")
+        await ready(world, within=LONG)
+        assert at(world, later) == {"api"}
+
+
+async def test_a_host_that_is_gone_keeps_no_object(open_world: OpenWorld) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", API_VM)))
+        await ready(world)
+        world.azure.world.delete_host(API_VM)
+        deleted(world)
+        await gone(world)
+
+
+async def test_a_host_that_fails_keeps_no_other_thing_from_being_cleaned_up(open_world: OpenWorld) -> None:
+    async with open_world() as world, world.operator():
+        item = assigned("web", API_VM, API_NODES)
+        world.cluster.apply(with_hosts(item, target=APPLICATION, federatedCredentials=[oidc("ci")]))
+        await ready(world)
+        world.azure.world.lock(API_VM, "ReadOnly")
+        deleted(world)
+        await because(world, "DeletionBlocked")
+        await until(lambda: world.ours() == {}, A_WHILE)
+        await until(lambda: at(world, API_NODES) == set(), A_WHILE)
+        await until(lambda: [row.resource_id for row in identity_item(world).resources] == [API_VM.lower()], A_WHILE)
+        assert "identity assignment web" in _message(world)
+        assert world.seen().status.federated_credentials == ()
+        world.azure.world.locks.clear()
+        await gone(world, within=LONG)
+        assert at(world, API_VM) == set()
+
+
+async def test_switching_to_retain_frees_an_object_that_a_host_keeps(open_world: OpenWorld) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", API_VM)))
+        await ready(world)
+        world.azure.world.lock(API_VM, "ReadOnly")
+        deleted(world)
+        await because(world, "DeletionBlocked")
+        world.cluster.apply(with_hosts(assigned("web", API_VM), deletionPolicy="Retain"))
+        await gone(world, within=30.0)
+        assert at(world, API_VM) == {"api"}
+
+
+async def test_a_suspended_object_leaves_hosts_as_they_are_and_still_cleans_up(open_world: OpenWorld) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", API_VM)))
+        await ready(world)
+        await quiet(world)
+        world.azure.log.clear()
+        world.cluster.apply(with_hosts(assigned("web", API_NODES), suspend=True))
+        await because(world, "Suspended")
+        await quiet(world)
+        assert len(world.azure.log) == 0
+        assert (at(world, API_VM), at(world, API_NODES)) == ({"api"}, set())
+        deleted(world)
+        await gone(world)
+        assert at(world, API_VM) == set()
+
+
+async def test_a_suspended_object_that_is_resumed_catches_up(open_world: OpenWorld) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", API_VM), suspend=True))
+        await because(world, "Suspended")
+        world.cluster.apply(with_hosts(assigned("web", API_VM)))
+        await ready(world)
+        assert at(world, API_VM) == {"api"}
+
+
+async def test_a_restart_writes_nothing_anywhere(open_world: OpenWorld) -> None:
+    async with open_world() as world:
+        async with world.operator():
+            world.cluster.apply(with_hosts(assigned("web", API_VM, WEB_SITE)))
+            await ready(world)
+            await quiet(world)
+        del world.cluster.writes[:]
+        world.azure.log.clear()
+        async with world.operator() as engine:
+            await until(lambda: engine.ready, 30)
+            await asyncio.sleep(LONG)
+            assert requests(world, "hosts.get") >= 2, "it was looked at in the background"
+        assert world.cluster.writes == []
+        assert world.azure.log.writes() == []
+
+
+async def test_one_who_leaves_after_a_restart_takes_no_identity_that_another_asks_for(open_world: OpenWorld) -> None:
+    async with open_world() as world:
+        async with world.operator():
+            for name in ("one", "two"):
+                world.cluster.apply(with_hosts(assigned("web", API_VM), name=name))
+            await ready(world, "one", "two")
+            await quiet(world)
+        deleted(world, "one")
+        async with world.operator():
+            await gone(world, "one")
+            await quiet(world)
+            assert at(world, API_VM) == {"api"}
+            deleted(world, "two")
+            await gone(world, "two")
+        assert at(world, API_VM) == set()
+
+
+async def test_a_change_that_a_dead_operator_began_is_not_begun_again(open_world: OpenWorld) -> None:
+    async with open_world() as world:
+        async with world.operator():
+            world.cluster.apply(with_hosts(assigned("web", API_VM)))
+            await until(lambda: requests(world, "hosts.update") == 1, 60)
+        async with world.operator():
+            await ready(world)
+            await quiet(world)
+        assert requests(world, "hosts.update") == 1
+        assert at(world, API_VM) == {"api"}
+
+
+async def test_asked_to_look_again_it_looks_once_and_writes_nothing_to_azure(open_world: OpenWorld) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", API_VM)))
+        await ready(world)
+        await quiet(world)
+        del world.cluster.writes[:]
+        world.azure.log.clear()
+        look_again(world)
+        await until(lambda: world.seen().status.last_handled_reconcile_at == "please", A_WHILE)
+        await quiet(world)
+        assert world.azure.log.writes() == []
+        assert world.cluster.writes == ["status web"]
+        assert requests(world, "hosts.get") == 1
+
+
+async def test_an_item_that_no_rule_allows_is_denied_and_nothing_of_it_is_read(open_world: OpenWorld) -> None:
+    async with open_world() as world:
+        world.connect({**ALL_ASSIGNMENTS, "identityAssignments": []})
+        async with world.operator():
+            world.cluster.apply(with_hosts(assigned("web", API_VM)))
+            await because(world, "NotPermitted")
+            await quiet(world)
+            assert identity_item(world).state is ItemState.DENIED
+            assert requests(world, "hosts.get") == 0
+            assert requests(world, "identities.get", "/api") == 0
+            world.connect(ALL_ASSIGNMENTS)
+            await ready(world)
+
+
+async def test_of_one_item_what_a_rule_allows_is_attached(open_world: OpenWorld) -> None:
+    async with open_world() as world:
+        only = {"managedIdentities": [f"{GROUP}/*"], "resources": [API_VM]}
+        world.connect({**ALL_ASSIGNMENTS, "identityAssignments": [only]})
+        async with world.operator():
+            world.cluster.apply(with_hosts(assigned("web", API_VM, API_NODES)))
+            await because(world, "NotPermitted")
+            await quiet(world)
+            assert (at(world, API_VM), at(world, API_NODES)) == ({"api"}, set())
+            assert [row.resource_id for row in identity_item(world).resources] == [API_VM.lower()]
+
+
+@pytest.mark.parametrize("more", [{}, {"suspend": True}, {"deletionPolicy": "Retain"}], ids=str)
+async def test_a_rule_that_is_withdrawn_takes_back_what_it_allowed_after_the_delay(
+    open_world: OpenWorld, more: Manifest
+) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", API_VM)))
+        await ready(world)
+        world.cluster.apply(with_hosts(assigned("web", API_VM), **more))
+        await quiet(world)
+        world.connect({**ALL_ASSIGNMENTS, "identityAssignments": []})
+        await until(lambda: identity_item(world).denied_since is not None, A_WHILE)
+        await asyncio.sleep(world.timing.revocation_delay - 60.0)
+        assert at(world, API_VM) == {"api"}
+        await until(lambda: at(world, API_VM) == set(), 120.0)
+        await quiet(world)
+        told = {event.reason for event in world.cluster.events}
+        assert "suspend" in more or told >= {"NotPermitted", "Revoked"}
+        assert all(not item.resources for item in world.seen().status.identity_assignments)
+
+
+async def test_a_rule_that_comes_back_in_time_changes_nothing(open_world: OpenWorld) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", API_VM)))
+        await ready(world)
+        await quiet(world)
+        world.azure.log.clear()
+        world.connect({**ALL_ASSIGNMENTS, "identityAssignments": []})
+        await because(world, "NotPermitted")
+        world.connect(ALL_ASSIGNMENTS)
+        await ready(world)
+        await asyncio.sleep(world.timing.revocation_delay * 1.2)
+        assert world.azure.log.writes() == []
+        assert identity_item(world).denied_since is None
+
+
+async def test_an_identity_that_is_missing_is_told_and_waited_for(open_world: OpenWorld) -> None:
+    later = f"{GROUP}/later"
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", API_VM, identity=later)))
+        await because(world, "IdentityNotFound")
+        world.azure.world.create_identity(later)
+        await ready(world)
+        assert at(world, API_VM) == {"later"}
+
+
+async def test_an_identity_that_is_deleted_is_taken_off_with_the_object(open_world: OpenWorld) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", API_VM)))
+        await ready(world)
+        world.azure.world.delete_identity(API_IDENTITY)
+        look_again(world)
+        await because(world, "IdentityNotFound")
+        assert at(world, API_VM) == {"api"}, "unknown never removes"
+        deleted(world)
+        await gone(world)
+        assert at(world, API_VM) == set()
+
+
+async def test_a_lost_answer_leads_to_one_attachment_that_is_ours(open_world: OpenWorld) -> None:
+    async with open_world() as world, world.operator():
+        world.azure.faults.add(Fault((ServiceName.ARM,), ("PATCH",), lose_answer=True, times=1))
+        world.cluster.apply(with_hosts(assigned("web", API_VM)))
+        await ready(world)
+        await quiet(world)
+        assert requests(world, "hosts.update") == 1
+        assert [row.origin for row in identity_item(world).resources] == [Origin.OPERATOR]
+
+
+async def test_a_change_that_fails_at_its_end_is_told_and_tried_again(open_world: OpenWorld) -> None:
+    async with open_world() as world, world.operator():
+        failure = Failure("FailedIdentityOperation", "Identity operation for resource failed: it is a bad day.")
+        world.azure.world.host(API_VM).failures.append(failure)
+        world.cluster.apply(with_hosts(assigned("web", API_VM)))
+        await because(world, "IdentityNotAssignable")
+        assert "a bad day" in identity_item(world).message
+        await ready(world, within=LONG)
+
+
+def _message(world: EngineWorld) -> str:
+    condition = world.condition(ConditionType.READY)
+    return condition.message if condition else ""
