@@ -130,6 +130,11 @@ class Book:
         for place in [place for place, content in self.orphans.items() if place[0] == holder and content[:2] in pairs]:
             del self.orphans[place]
 
+    def asked(self, holder: str) -> set[Pair | None]:
+        """Pairs that somebody asks for there."""
+        asking = [(slot, spec) for slot, spec in self.specs.items() if self.holder_of(slot) == holder]
+        return {self.pair(slot, item.source) for slot, spec in asking for item in spec.items}
+
     def nobody_tells(self) -> None:
         """Note that the operator dies: of its writes under way no status tells until its object is looked at again."""
         self.touched |= {(holder, name) for holder in HOLDERS for name in self.standing(holder) if is_ours(name)}
@@ -139,6 +144,8 @@ class Book:
         """Note that somebody else wrote or removed a credential just now."""
         place, content = (holder, name), self.standing(holder).get(name)
         self.touched.add(place)
+        if place in self.orphans and content is not None and content[:2] in self.asked(holder):
+            del self.orphans[place]
         kept = self.orphans if place in self.orphans else None if is_ours(name) else self.foreign
         if kept is None:
             return

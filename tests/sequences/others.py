@@ -91,12 +91,6 @@ class Others:
             return False
         if act.whose is not Whose.OTHER_CLUSTER:
             self.book.may_stay.add(place)
-        asked = {
-            self.book.pair(slot, item.source)
-            for slot, spec in self.book.specs.items()
-            if self.book.holder_of(slot) == act.holder
-            for item in spec.items
-        }
-        if act.whose is Whose.NOBODY and pair not in asked:
+        if act.whose is Whose.NOBODY and pair not in self.book.asked(act.holder):
             self.book.orphans[place] = self.book.standing(act.holder)[name]
         return True

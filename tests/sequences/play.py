@@ -80,14 +80,16 @@ class Play:
         clock = self.world.clock
         await asyncio.sleep(max(0.0, self._trouble_ends - clock.monotonic()))
         deadline, written, since = clock.monotonic() + PATIENCE, -1, clock.monotonic()
-        while self._dead or clock.monotonic() - since < REST:
+        while True:
             if self._dead:
                 await self.restart()
-            if clock.monotonic() > deadline:
-                raise NeverAtRest
             count = len(self.world.cluster.writes) + len(self.world.azure.log.writes())
             if count != written:
                 written, since = count, clock.monotonic()
+            if not self._dead and clock.monotonic() - since >= REST:
+                break
+            if clock.monotonic() > deadline:
+                raise NeverAtRest
             await asyncio.sleep(POLL)
         if self._armed is not None:
             self._armed.remove()
