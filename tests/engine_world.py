@@ -134,6 +134,8 @@ class EngineWorld:
     engine: Engine | None = None
     between: Between = straight
     lives: int = 0
+    mark: str = CLUSTER
+    """Of the cluster."""
     metrics: Metrics = field(default_factory=lambda: Metrics(time.monotonic))
 
     def connect(self, *rules: Manifest, name: str = "default", **spec: Any) -> None:
@@ -221,7 +223,7 @@ class EngineWorld:
         self.lives += 1
         gate = self.gate = WriteGate()
         cloud = MicrosoftCloud(
-            clusters=(CLUSTER,),
+            clusters=(self.mark,),
             token_file=self.token_file,
             clock=self.clock,
             may_write=gate.pass_through,
@@ -239,7 +241,7 @@ class EngineWorld:
                 clock=self.clock,
                 measure=self.metrics,
                 timing=self.timing,
-                clusters=(CLUSTER,),
+                clusters=(self.mark,),
                 allow_endpoints=True,
                 random=Random(self.seed),
             )

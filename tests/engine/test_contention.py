@@ -1,16 +1,21 @@
 """Several who want something of one target: objects, people, other clusters."""
 
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine_world import APPLICATION, CLUSTER, IDENTITY, NAMESPACE, EngineWorld, federation, oidc
+from engine_world import APPLICATION, CLUSTER, IDENTITY, NAMESPACE, EngineWorld, federation, new_world, oidc
 from entrafed.api.states import ItemState, Origin
 from entrafed.azure import BudgetSettings
 from entrafed.domain.credentials import Pair
 from entrafed.domain.events import RegardingKind
 from entrafed.domain.marks import Mark, owner_mark, pair_mark
-from entrafed_lab.azure.seed import READER_APP, READER_OBJECT
+from entrafed_lab.azure import Delays
+from entrafed_lab.azure.seed import READER_APP, READER_OBJECT, WEB_IDENTITY
+from lab_fixtures import CLUSTER_ISSUER, OPERATOR_SUBJECT, StartAzure
 
 ISSUER = "https://issuer.example"
 
@@ -250,3 +255,42 @@ async def test_published_rates_are_kept(world: EngineWorld) -> None:
     """With budgets at a twentieth of what the others here have, nothing is refused either."""
     world.budgets = BudgetSettings(rate_scale=50.0)
     await _twenty(world, IDENTITY)
+
+
+def all_ready(world: EngineWorld) -> bool:
+    return all(world.is_ready(name) for _, name in world.cluster.names("ManagedIdentityFederation"))
+
+
+def is_empty(world: EngineWorld) -> bool:
+    return not world.cluster.names("ManagedIdentityFederation")
+
+
+@pytest.mark.parametrize(("target", "holder"), [(APPLICATION, READER_APP), (IDENTITY, WEB_IDENTITY)])
+async def test_two_clusters_that_write_to_one_target_get_along(
+    start_azure: StartAzure, tmp_path: Path, target: dict[str, Any], holder: str
+) -> None:
+    """Neither knows of the other, and Azure refuses writes that overlap: they back off, each by another while."""
+    azure = await start_azure(delays=replace(Delays.none(), operation=0.05))
+    token_file = tmp_path / "operator-token"
+    token_file.write_text(azure.issue(issuer=CLUSTER_ISSUER, subject=OPERATOR_SUBJECT, lifetime=3600))
+    here, there = await new_world(azure, token_file), await new_world(azure, token_file)
+    there.mark, there.seed = "bbbbbbbb", 1
+    foreign = set(here.credentials(holder))
+    async with here.operator(), there.operator():
+        for world in (here, there):
+            for number in range(5):
+                item = oidc("a", f"job-{world.mark}-{number}")
+                world.cluster.apply(federation(item, name=f"web-{number}", target=target))
+        for world in (here, there):
+            await world.until(partial(all_ready, world), within=60)
+        marks = [name.split("-")[1] for name in here.ours(holder)]
+        assert sorted(marks) == sorted([here.mark] * 5 + [there.mark] * 5)
+        for world in (here, there):
+            for number in range(5):
+                world.cluster.delete("ManagedIdentityFederation", NAMESPACE, f"web-{number}")
+        for world in (here, there):
+            await world.until(partial(is_empty, world), within=60)
+    statuses = [record.status for record in azure.log.writes()]
+    assert 409 in statuses, "they never met, and nothing is shown"
+    assert len(statuses) <= 3 * 20, "of 10 creations and 10 deletions"
+    assert set(here.credentials(holder)) == foreign
