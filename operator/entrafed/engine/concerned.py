@@ -10,7 +10,7 @@ from entrafed.engine.lane import Lane
 def owners_of_drift(step: Create | Update, lane: Lane, asks: list[Ask]) -> list[Ask]:
     """Whom to tell that a write brought back what others had changed: it was recorded, and we did not remove it."""
     name, trust = step.credential.name, step.credential.trust
-    if name in lane.deleted and name not in lane.misplaced:
+    if lane.has_removed(name):
         return []
     return [
         ask

@@ -34,6 +34,8 @@ class Lane:
     """When a creation or change was last sent whose answer was not seen."""
     deleted: set[str] = field(default_factory=set)
     """Names that Azure acknowledged to be gone, to this process."""
+    removed: dict[str, float] = field(default_factory=dict)
+    """Names that this process removed, and when: until they are written again, or stand where no list can be old."""
     misplaced: dict[str, ObservedCredential] = field(default_factory=dict)
     """Of these, what others had put under a name of ours, and what had to make way for it to be written again."""
     refused: dict[Step, tuple[Problem, float]] = field(default_factory=dict)
@@ -55,11 +57,14 @@ class Lane:
         if len(listed) >= LIMIT:  # what was refused for lack of room is the plan's affair now: it may make some
             self.refused = {s: r for s, r in self.refused.items() if r[0].reason is not Reason.QUOTA_EXCEEDED}
         self._own.compare(self._listed, at)
+        limit = self.timing.lag_limit
+        self.removed = {n: since for n, since in self.removed.items() if not self.standing(n) or at - since <= limit}
 
     def note_write(self, credential: NewCredential, at: float) -> None:
         """Take an acknowledged creation or update."""
         self._remember(credential.name, credential.written, at)
         self.deleted.discard(credential.name)
+        self.removed.pop(credential.name, None)
         self.misplaced.pop(credential.name, None)
 
     def note_deletion(self, name: str, at: float) -> None:
@@ -69,6 +74,7 @@ class Lane:
             self.misplaced[name] = was
         self._remember(name, None, at)
         self.deleted.add(name)
+        self.removed[name] = at
 
     def note_unanswered(self, name: str, at: float, *, may_be_there: bool) -> None:
         """Take a write whose answer was not seen: what we knew of this name is no longer so, and only a list tells."""
@@ -122,6 +128,10 @@ class Lane:
     def standing(self, name: str) -> ObservedCredential | None:
         """What stands under a name, as far as is known."""
         return next((credential for credential in self.view() if credential.name == name), None)
+
+    def has_removed(self, name: str) -> bool:
+        """Whether this process removed it, and not only to put it right."""
+        return name in self.removed and name not in self.misplaced
 
     def own_writes(self) -> dict[str, ObservedCredential | None]:
         """What this process wrote or, None, removed lately, by name: a list may lack it yet."""

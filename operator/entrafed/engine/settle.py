@@ -191,10 +191,16 @@ class Settler:
         return run
 
     def _plan(self, parent: Parent, lane: Lane, unseen: dict[SignIn | None, Problem], stuck: frozenset[Trust]) -> Plan:
-        """The plan of this moment. An ask that could not be looked at for only keeps."""
-        asks = (
-            replace(ask, stance=Stance.KEEP) if ask.sign_in in unseen else ask for ask in self._table.asks_of(parent)
-        )
+        """The plan of this moment. An ask that could not be looked at for only keeps; what we removed ourselves, and a
+        status still records, is no drift."""
+        asks = [
+            replace(
+                ask,
+                stance=Stance.KEEP if ask.sign_in in unseen else ask.stance,
+                records=tuple(record for record in ask.records if not lane.has_removed(record.name)),
+            )
+            for ask in self._table.asks_of(parent)
+        ]
         return plan(lane.view(), asks, clusters=self._clusters, may_remove=self._table.is_complete, stuck=stuck)
 
     def _unlisted(self, parent: Parent, lane: Lane, run: Run, unseen: dict[SignIn | None, Problem]) -> Delete | None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from entrafed.api.choices import DriftPolicy
 from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Ask, Record, Stance
 from entrafed.domain.credentials import ObservedCredential, Parent, ParentKind, Trust
@@ -425,3 +426,19 @@ async def test_orphans_are_counted_while_somebody_asks_at_their_parent() -> None
     again = await world.settle()
     assert world.counting.counts == {PARENT: 0}
     assert again  # what was written here is remembered all the same, while a list could lack it
+
+
+async def test_what_the_operator_removed_itself_and_is_wanted_again_is_no_drift() -> None:
+    """Its status still records it: the spec was changed back before that was written. Nor is it when the first try to
+    make it again gets lost."""
+    name = named("web", A)
+    settling = Settling((standing(name, A),))
+    recorded = replace(asking("web", records=(record(name, A),)), drift=DriftPolicy.REPORT)
+    await settling.settle(recorded)
+    assert settling.held() == {}
+    settling.azure.refuses = lambda _verb, _name: AzureProblem(problem(Reason.AZURE_UNAVAILABLE), answered=False)
+    await settling.settle(replace(recorded, wanted=frozenset({A})))
+    settling.azure.refuses = lambda _verb, _name: None
+    await settling.settle(seconds=60)
+    assert list(settling.held()) == [name]
+    assert settling.repaired == []
