@@ -436,6 +436,7 @@ async def test_what_the_operator_removed_itself_and_is_wanted_again_is_no_drift(
     recorded = replace(asking("web", records=(record(name, A),)), drift=DriftPolicy.REPORT)
     await settling.settle(recorded)
     assert settling.held() == {}
+    settling.clock.seconds += 1
     settling.azure.refuses = lambda _verb, _name: AzureProblem(problem(Reason.AZURE_UNAVAILABLE), answered=False)
     await settling.settle(replace(recorded, wanted=frozenset({A})))
     settling.azure.refuses = lambda _verb, _name: None
