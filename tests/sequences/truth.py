@@ -117,6 +117,9 @@ def _revocations(
 ) -> Iterator[str]:
     """What no rule allows goes when its time is over."""
     now, uid = book.world.clock.monotonic(), federation.metadata.uid
+    recorded = {(uid, credential.credential_name) for credential in _credentials(federation)}
+    for key in [key for key in denied_since if key[0] == uid and key not in recorded]:
+        del denied_since[key]
     for item in federation.status.federated_credentials:
         for credential in item.credentials:
             key = (uid, credential.credential_name)
