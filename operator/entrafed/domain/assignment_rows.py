@@ -41,7 +41,8 @@ def role_rows(federation: Federation, items: Iterable[AssignmentItem]) -> tuple[
     """The section of roles at scopes."""
     asked = {item.name: item.role for item in federation.spec.role_assignments}
     recorded = {
-        one.name: {row.role_definition_id: row.role for row in one.assignments} for one in _recorded(federation)
+        one.name: {row.role_definition_id: row.role for row in one.assignments}
+        for one in federation.status.role_assignments
     }
 
     def role(item: AssignmentItem, row: AssignmentRow) -> AssignedRole:
@@ -98,10 +99,6 @@ def tenant_rows(federation: Federation, items: Iterable[AssignmentItem]) -> tupl
         )
 
     return tuple(tenant(item) for item in _of(items, Section.TENANTS))
-
-
-def _recorded(federation: Federation) -> tuple[RoleAssignmentStatus, ...]:
-    return federation.status.role_assignments
 
 
 def _identity(row: AssignmentRow) -> AssignedIdentity:

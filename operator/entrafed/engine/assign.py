@@ -27,6 +27,7 @@ from entrafed.domain.findings import IN_PROGRESS, AssignmentFinding
 from entrafed.engine.absence import Absences
 from entrafed.engine.assigned import AssignmentRun, blocked_by_the_dead, finding_of, keys_of, of_one_connection
 from entrafed.engine.assignment_table import AssignmentTable
+from entrafed.engine.empty_looks import EmptyLooks
 from entrafed.engine.overlay import Overlay
 from entrafed.engine.own_writes import NEVER
 from entrafed.engine.pace import Pace
@@ -70,7 +71,7 @@ class _Lane:
     """Keys that failed together: each is made by itself from now on."""
     refused: dict[str, tuple[Problem, float]] = field(default_factory=dict)
     """Keys that nothing but a person's act will let through, and from when on they are tried again all the same."""
-    empty_looks: dict[str, tuple[int, float]] = field(default_factory=dict)
+    empty_looks: EmptyLooks = field(default_factory=EmptyLooks)
 
 
 class AssignmentSettler:
@@ -376,24 +377,13 @@ class AssignmentSettler:
         confirmed = all(lane.overlay.is_confirmed(record.assignment.key) for record in ask.records)
         moves = lane.pending is not None or lane.overlay.may_be_coming
         if not self._heard.is_complete or moves or not handed_over or not confirmed:
-            lane.empty_looks.pop(ask.uid, None)
+            lane.empty_looks.forget(ask.uid)
             return finding, self._timing.agreement
         by_others = self._started_at if self._heard.is_from_before(ask.uid) else NEVER
         quiet_at = max(lane.overlay.unanswered_at, by_others) + self._timing.quiet
         if quiet_at > now:
             return finding, quiet_at - now
-        if self._empty_looks(ask.uid, lane, quiet_at) >= (1 if quiet_at == NEVER else 2):
+        if lane.empty_looks.count(ask.uid, quiet_at, lane.overlay.looked_at) >= (1 if quiet_at == NEVER else 2):
             return replace(finding, clean=True), self._timing.resync
         lane.overlay.look_from = max(lane.overlay.look_from, lane.overlay.looked_at + self._timing.agreement)
         return finding, max(0.0, lane.overlay.look_from - now)
-
-    def _empty_looks(self, uid: str, lane: _Lane, quiet_at: float) -> int:
-        """Count the looks since `quiet_at` that showed nothing of an object which leaves; each look counts once."""
-        looked_at = lane.overlay.looked_at
-        if looked_at < quiet_at:
-            return 0
-        count, at = lane.empty_looks.get(uid, (0, NEVER))
-        if looked_at > at:
-            count += 1
-            lane.empty_looks[uid] = (count, looked_at)
-        return count

@@ -40,15 +40,12 @@ def asks_of_items(
 ) -> Asks:
     """What the items ask for; and what is recorded and wanted no more, which is taken back. What outlives its item does
     so while it `is_allowed`."""
-    shares = _recorded_shares(assignments_recorded(federation), sign_in_by)
+    everything = assignments_recorded(federation)
+    shares = _recorded_shares(everything, sign_in_by)
     asked: set[tuple[Section, str]] = set()
     for outcome in outcomes:
         asked.add((outcome.section, outcome.name))
-        recorded = [
-            one
-            for one in assignments_recorded(federation)
-            if (one.section, one.record.item) == (outcome.section, outcome.name)
-        ]
+        recorded = [one for one in everything if (one.section, one.record.item) == (outcome.section, outcome.name)]
         denied = {place.parent for place in outcome.places if place.is_denied}
         for one in recorded if outcome.problem is not None or outcome.found else ():
             if one.parent not in denied:
@@ -62,7 +59,7 @@ def asks_of_items(
             keys = {one.record.assignment.key for one in recorded if one.parent == place.parent}
             is_over = place.problem.reason is Reason.REVOKED
             (share.revoked if is_over else share.kept).update(keys)
-    for one in assignments_recorded(federation):
+    for one in everything:
         if one.outlives and (one.section, one.record.item) not in asked and is_allowed(one):
             shares[one.parent].records.remove(one.record)
     return {

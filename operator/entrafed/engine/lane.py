@@ -9,6 +9,7 @@ from entrafed.domain.errors import Problem
 from entrafed.domain.findings import IN_PROGRESS
 from entrafed.domain.marks import is_marked_for
 from entrafed.domain.plan import Delete, Step, name_of
+from entrafed.engine.empty_looks import EmptyLooks
 from entrafed.engine.own_writes import NEVER, OwnWrites
 from entrafed.engine.timing import Timing
 
@@ -43,7 +44,7 @@ class Lane:
     moot: dict[Step, float] = field(default_factory=dict)
     """Steps that Azure lately refused because it is so already, and when: a list that shows otherwise is an old one."""
     _listed: dict[str, ObservedCredential] = field(default_factory=dict)
-    _empty_since: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _empty_looks: EmptyLooks = field(default_factory=EmptyLooks)
     _own: OwnWrites[ObservedCredential] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -160,14 +161,8 @@ class Lane:
 
     def quiet_reads(self, uid: str, quiet_at: float) -> int:
         """Count the lists since `quiet_at` that showed nothing of an object which leaves; each list counts once."""
-        if self.listed_at < quiet_at:
-            return 0
-        count, at = self._empty_since.get(uid, (0, NEVER))
-        if self.listed_at > at:
-            count += 1
-            self._empty_since[uid] = (count, self.listed_at)
-        return count
+        return self._empty_looks.count(uid, quiet_at, self.listed_at)
 
     def not_quiet(self, uid: str) -> None:
         """Something of the object showed again."""
-        self._empty_since.pop(uid, None)
+        self._empty_looks.forget(uid)
