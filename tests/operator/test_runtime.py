@@ -31,9 +31,12 @@ class Running:
     """A process of ours, and what its engine was told."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout
+        assert process.stderr
         self.process = process
         self.told: list[list[str]] = []
         self.logged: list[dict[str, Any]] = []
+        self.readers = asyncio.gather(_read(process.stdout, self.told), _read(process.stderr, self.logged))
 
     async def until_told(self, *words: str) -> None:
         async def was_told() -> bool:
@@ -60,15 +63,13 @@ class Running:
         return (await self.ask("/readyz"))[0] == 200
 
     async def end(self) -> tuple[int, float]:
-        """Exit code, and seconds from SIGTERM to the end."""
+        """Exit code, and seconds from SIGTERM to the end; then all that it said has been read."""
         started = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         code = await asyncio.wait_for(self.process.wait(), PATIENCE)
-        return code, time.monotonic() - started
-
-    async def read(self, stream: asyncio.StreamReader, lines: list[Any]) -> None:
-        while line := await stream.readline():
-            lines.append(json.loads(line))
+        ended = time.monotonic()
+        await self.readers
+        return code, ended - started
 
     async def _until(self, condition: Callable[[], Awaitable[bool]], wanted: str) -> None:
         for _ in range(int(PATIENCE / POLL)):
@@ -88,20 +89,19 @@ async def running(kubeconfig: Path, *, stop_after: float = 0.0) -> AsyncIterator
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    assert process.stdout
-    assert process.stderr
     operator = Running(process)
-    readers = [
-        asyncio.create_task(operator.read(process.stdout, operator.told)),
-        asyncio.create_task(operator.read(process.stderr, operator.logged)),
-    ]
     try:
         yield operator
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
-        await asyncio.gather(*readers)
+        await operator.readers
+
+
+async def _read(stream: asyncio.StreamReader, lines: list[Any]) -> None:
+    while line := await stream.readline():
+        lines.append(json.loads(line))
 
 
 async def test_the_engine_hears_of_every_kind(cluster: Cluster) -> None:
