@@ -20,14 +20,13 @@ def asking(
     kept, revoked = set(retiring), set[Pair]()
     due = [outcome.due for outcome in outcomes if outcome.due is not None]
     for outcome in outcomes:
-        pairs = {trust.pair for trust in (*written.get(outcome.name, ()), *outcome.trusts)}
+        stays = kept_by(outcome, written)
         if outcome.denied_since is not None and is_over(outcome.denied_since, now=now, delay=delay):
             revoked |= outcome.denied
-            pairs -= outcome.denied
+            stays -= outcome.denied
         elif outcome.denied_since is not None:
             due.append(outcome.denied_since + delay - now)
-        if outcome.problem is not None:
-            kept |= pairs
+        kept |= stays
     wanted = frozenset(trust for _, trust in items)
     pairs_wanted = {trust.pair for trust in wanted}
     asked = replace(
@@ -39,6 +38,14 @@ def asking(
         items=items,
     )
     return asked, min(due, default=None)
+
+
+def kept_by(outcome: Outcome, written: Mapping[str, tuple[Trust, ...]]) -> frozenset[Pair]:
+    """Pairs that stay for an item that may not be asked for, or is not known: what it stands for, and what was written
+    for it before."""
+    if outcome.problem is None:
+        return frozenset()
+    return frozenset(trust.pair for trust in (*written.get(outcome.name, ()), *outcome.trusts))
 
 
 def is_over(denied_since: float, *, now: float, delay: float) -> bool:

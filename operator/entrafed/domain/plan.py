@@ -124,13 +124,12 @@ def _misnamed(there: list[ObservedCredential], asking: list[Ask], clusters: tupl
     repairing = [a for a in acting if a.drift is DriftPolicy.REPAIR]
     owners, shared = {a.owner for a in repairing}, {trust for a in repairing for trust in a.wanted}
     names = {(a.owner, pair_mark(trust.pair)) for a in acting for trust in a.wanted & shared}
-    kept = {pair for a in asking for pair in a.kept}
     return {
         c.name
         for c in there
         if (mark := _mark_of(c, clusters))
         and (mark.owner in owners or (mark.owner, mark.pair) in names)
-        and c.pair not in kept
+        and not any(c.pair in a.kept and a.holds(c.name, c.pair) for a in asking)
         and (c.pair is None or pair_mark(c.pair) != mark.pair)
     }
 

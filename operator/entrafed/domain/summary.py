@@ -24,6 +24,7 @@ from entrafed.domain.assignment_rows import identity_rows, role_rows, tenant_row
 from entrafed.domain.assignment_summary import AssignmentItem, assignment_items, problem_at_home
 from entrafed.domain.conditions import Conditions
 from entrafed.domain.credentials import ObservedCredential, Pair, Trust
+from entrafed.domain.demand import kept_by
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import BEING_REMOVED, IN_PROGRESS, Knowledge, Left, Outcome, Section, Standing
 from entrafed.domain.issuers import Remark, remark_on
@@ -136,15 +137,18 @@ def _recorded(federation: Federation, knowledge: Knowledge) -> dict[str, _Item]:
 def _left_by_item(
     knowledge: Knowledge, outcomes: tuple[Outcome, ...], recorded: Mapping[str, _Item]
 ) -> dict[str, tuple[Left, ...]]:
-    """What stands without being asked for: under the item that it retires for, else under that which it was written
-    for, else under its own name."""
+    """What stands without being asked for: under the item that it retires for, else under that which keeps it, else
+    under that which it was written for, else under its own name."""
     items = {c.credential_name: name for name, item in recorded.items() for c in item.credentials}
     successors = {pair: outcome.name for outcome in outcomes for pair in outcome.retiring}
     by_item: dict[str, tuple[Left, ...]] = {}
     for left in knowledge.finding.left if knowledge.finding else ():
-        credential = left.credential
-        known = items.get(credential.name) or _written_for(credential.pair, knowledge) or credential.name
-        name = successors.get(credential.pair, known) if credential.pair else known
+        pair, known = left.credential.pair, items.get(left.credential.name)
+        keepers = [outcome.name for outcome in outcomes if pair in kept_by(outcome, knowledge.written)]
+        if keepers and known not in keepers:
+            known = keepers[0]
+        known = known or _written_for(pair, knowledge) or left.credential.name
+        name = successors.get(pair, known) if pair else known
         by_item[name] = (*by_item.get(name, ()), left)
     return by_item
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from entrafed.api.reasons import Reason
 from entrafed.domain.credentials import LIMIT, NewCredential, ObservedCredential, ParentKind
-from entrafed.domain.errors import Problem
+from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import IN_PROGRESS
 from entrafed.domain.marks import is_marked_for
-from entrafed.domain.plan import Delete, Step, name_of
+from entrafed.domain.plan import Create, Delete, Step, name_of
 from entrafed.engine.empty_looks import EmptyLooks
 from entrafed.engine.own_writes import NEVER, OwnWrites
 from entrafed.engine.timing import Timing
@@ -95,9 +95,19 @@ class Lane:
     def objection_to(self, step: Step, now: float) -> Problem | None:
         """Why a step is not to be tried now, though the plan wants it. A removal is not worth a word."""
         problem, until = self.refused.get(step, (None, now))
-        if until > now:
+        if until > now or self._would_break_in_vain(step):
             return problem
         return IN_PROGRESS if step in self.moot and not isinstance(step, Delete) else None
+
+    def forgive(self) -> None:
+        """Have what was refused tried again, as far as that breaks nothing."""
+        self.refused = {s: (problem, NEVER) for s, (problem, _) in self.refused.items() if self._would_break_in_vain(s)}
+
+    def _would_break_in_vain(self, step: Step) -> bool:
+        """Whether something that stands would have to make way once more for what Azure will not have."""
+        if step not in self.refused or not isinstance(step, Create):
+            return False
+        return self.refused[step][0].kind is ProblemKind.TERMINAL and len(self.view()) >= LIMIT
 
     def look_for(self, steps: Iterable[Step], now: float) -> float:
         """Seconds until the next list, when one of these steps is moot: the last came from a replica that lags."""

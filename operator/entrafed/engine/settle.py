@@ -83,7 +83,7 @@ class Settler:
         """Somebody wants to know how things stand now."""
         lane = self._lane(parent)
         lane.list_from = self._clock.monotonic()
-        lane.refused.clear()
+        lane.forgive()
 
     async def settle(self, parent: Parent) -> float | None:
         """Bring a parent to what is asked. The answer is when to settle it again, in seconds; None: when asked."""

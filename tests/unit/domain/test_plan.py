@@ -285,6 +285,12 @@ def test_a_kept_pair_stays_even_under_a_wrong_name() -> None:
     assert planned([standing(named("web", A), B)], keeping).steps == ()
 
 
+def test_who_would_keep_a_pair_that_it_never_had_does_not_shield_what_others_put_under_another_s_name() -> None:
+    suspended = replace(ask("idle", stance=Stance.KEEP), kept=frozenset({B.pair}))
+    result = planned([standing(named("web", A), B)], ask("web", A), suspended)
+    assert apply([standing(named("web", A), B)], result.steps) == [standing(named("web", A), A)]
+
+
 def test_drift_that_is_only_to_be_reported_is_not_put_right() -> None:
     reporting = replace(ask("web", A), drift=DriftPolicy.REPORT, records=(Record("x", named("web", A), A),))
     for there in ([], [standing(named("web", A), trust("a", "api://other"))], [standing(named("web", A), B)]):

@@ -19,6 +19,7 @@ from unit.domain.summarising import (
     LATER,
     A,
     B,
+    C,
     any_known,
     knowing,
     looked,
@@ -116,14 +117,29 @@ def test_what_no_rule_allows_any_more_is_told_and_dated_only_while_it_stands() -
     assert permitted.status is ConditionStatus.TRUE
 
 
-def test_a_denied_item_keeps_its_date_when_it_is_renamed_and_left_behind() -> None:
+def test_a_denied_item_keeps_its_date_when_it_is_renamed() -> None:
     """Else renaming would begin the delay anew, and what is denied would never be removed."""
     denied = Outcome("new", (A,), problem(ProblemKind.FORBIDDEN, Reason.NOT_PERMITTED), denied_since=CREATED_AT)
     one = federation(oidc("new", "job-a"), status=recorded(row("old", shown(A), denied_since=CREATED)))
-    for finding in (None, looked({}, Left(observed(A), None))):
+    for finding, holder in ((None, "old"), (looked({}, Left(observed(A), None)), "new")):
         status = summarise(one, knowing(finding, denied), LATER)
-        assert rows(status)["old"].denied_since == CREATED
+        assert {name for name, item in rows(status).items() if item.credentials} == {holder}
+        assert rows(status)[holder].denied_since == CREATED
         assert rows(status)["new"].denied_since == CREATED
+
+
+def test_what_an_item_took_over_is_shown_with_it_while_its_successor_is_denied() -> None:
+    """Though the status knows it by the item that had it before, which has got another one long since."""
+    denied = Outcome("a", (B,), problem(ProblemKind.FORBIDDEN, Reason.NOT_PERMITTED), denied_since=CREATED_AT)
+    moved = oidc("d", "job-c")
+    one = federation(oidc("a", "job-b"), moved, status=recorded(row("d", shown(A))))
+    known = knowing(looked({C: synced(C)}, Left(observed(A), None)), denied, Outcome("d", (C,)))
+    status = summarise(one, replace(known, written={"a": (A,), "d": (A, C)}), LATER)
+    assert {name: [c.subject for c in item.credentials] for name, item in rows(status).items()} == {
+        "a": ["job-a"],
+        "d": ["job-c"],
+    }
+    assert rows(status)["d"].state is ItemState.SYNCED
 
 
 @any_known

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entrafed.domain.credentials import NewCredential, ObservedCredential, Pair, ParentKind, Trust
+from entrafed.api.reasons import Reason
+from entrafed.domain.credentials import LIMIT, NewCredential, ObservedCredential, Pair, ParentKind, Trust
+from entrafed.domain.errors import Problem, ProblemKind
+from entrafed.domain.plan import Create
 from entrafed.engine.lane import AGREEING, Lane
 from entrafed.engine.timing import Timing
 
@@ -322,3 +325,35 @@ def test_a_lane_in_faster_time_waits_less() -> None:
     lane.note_write(written("a"), 0)
     lane.note_list((), 1)
     assert lane.confirmation_due(1) == pytest.approx(TIMING.agreement / 10)
+
+
+def full_lane() -> Lane:
+    return listed_lane(*(standing(f"c{number}") for number in range(LIMIT)))
+
+
+@pytest.mark.parametrize(
+    ("lane", "kind", "is_tried"),
+    [
+        (full_lane(), ProblemKind.TERMINAL, False),
+        (full_lane(), ProblemKind.FORBIDDEN, True),
+        (listed_lane(), ProblemKind.TERMINAL, True),
+    ],
+)
+def test_what_azure_will_not_have_is_not_tried_again_where_something_would_make_way_for_it(
+    lane: Lane, kind: ProblemKind, *, is_tried: bool
+) -> None:
+    refused, problem = Create(written("new")), Problem(kind, Reason.VALUE_REFUSED, "no")
+    lane.refused[refused] = (problem, 600)
+    assert lane.objection_to(refused, 599) == problem
+    lane.forgive()
+    assert (lane.objection_to(refused, 1) is None) == is_tried
+    assert lane.objection_to(Create(written("edited")), 1) is None
+
+
+def test_room_that_is_there_again_lets_a_refused_creation_be_tried() -> None:
+    lane = full_lane()
+    refused = Create(written("new"))
+    lane.refused[refused] = (Problem(ProblemKind.TERMINAL, Reason.VALUE_REFUSED, "no"), 600)
+    lane.forgive()
+    lane.note_list((), 700)
+    assert lane.objection_to(refused, 701) is None
