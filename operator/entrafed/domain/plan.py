@@ -119,6 +119,7 @@ def _misnamed(there: list[ObservedCredential], asking: list[Ask], clusters: tupl
     """Ours by its full mark, but holding another pair than the mark says: drift, which has to make way.
 
     Of one who only wants to be told it makes way as well for another who asks for the same, and wants it repaired.
+    What somebody keeps stays where nobody wants the name.
     """
     acting = [a for a in asking if a.stance is Stance.RECONCILE]
     repairing = [a for a in acting if a.drift is DriftPolicy.REPAIR]
@@ -128,10 +129,13 @@ def _misnamed(there: list[ObservedCredential], asking: list[Ask], clusters: tupl
         c.name
         for c in there
         if (mark := _mark_of(c, clusters))
-        and (mark.owner in owners or (mark.owner, mark.pair) in names)
-        and not any(c.pair in a.kept and a.holds(c.name, c.pair) for a in asking)
+        and ((mark.owner, mark.pair) in names or (mark.owner in owners and not _is_kept(c, asking)))
         and (c.pair is None or pair_mark(c.pair) != mark.pair)
     }
+
+
+def _is_kept(credential: ObservedCredential, asking: list[Ask]) -> bool:
+    return any(credential.pair in ask.kept and ask.holds(credential.name, credential.pair) for ask in asking)
 
 
 def _overwrite(listed: list[ObservedCredential], misnamed: set[str], draft: _Draft) -> set[str]:

@@ -285,6 +285,16 @@ def test_a_kept_pair_stays_even_under_a_wrong_name() -> None:
     assert planned([standing(named("web", A), B)], keeping).steps == ()
 
 
+def test_a_kept_pair_makes_way_where_its_name_is_wanted_back() -> None:
+    there = [standing(named("web", A), B)]
+    denied = replace(ask("web", A), kept=frozenset({B.pair}))
+    suspended = replace(
+        ask("idle", stance=Stance.KEEP), kept=frozenset({B.pair}), records=(Record("b", named("idle", B), B),)
+    )
+    for result in (planned(there, denied), planned(there, ask("web", A), suspended)):
+        assert apply(there, result.steps) == [standing(named("web", A), A)]
+
+
 def test_who_would_keep_a_pair_that_it_never_had_does_not_shield_what_others_put_under_another_s_name() -> None:
     suspended = replace(ask("idle", stance=Stance.KEEP), kept=frozenset({B.pair}))
     result = planned([standing(named("web", A), B)], ask("web", A), suspended)
