@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from engine_world import CLUSTER, EngineWorld
 from entrafed.api.federation import Federation
 from entrafed.api.states import Origin
 from entrafed.domain import credentials
@@ -24,6 +23,7 @@ from sequences.cast import (
     permits,
     permits_target,
 )
+from sequences.ground import Ground
 
 Content = tuple[str, str | None, tuple[str, ...]]
 """Issuer, subject, audiences."""
@@ -35,7 +35,7 @@ Place = tuple[str, str]
 class Book:
     """What there is, by whose wish."""
 
-    world: EngineWorld
+    ground: Ground
     specs: dict[Slot, Apply] = field(default_factory=dict)
     """Of objects that exist, those included that are being deleted."""
     rules: dict[str, str] = field(default_factory=lambda: dict.fromkeys(CONNECTIONS, "everything"))
@@ -58,14 +58,14 @@ class Book:
     # What stands
 
     def holder(self, holder: str) -> CredentialHolder:
-        return self.world.azure.world.holder(HOLDERS[holder])
+        return self.ground.azure.world.holder(HOLDERS[holder])
 
     def standing(self, holder: str) -> dict[str, Content]:
         """What Azure holds now."""
         return {c.name: (c.issuer, c.subject, c.audiences) for c in self.holder(holder).credentials}
 
     def found(self, slot: Slot) -> Federation | None:
-        return self.world.cluster.federation(slot.namespace, slot.name)
+        return self.ground.found(slot)
 
     def living(self) -> dict[Slot, Federation]:
         """Objects that are not being deleted."""
@@ -77,13 +77,18 @@ class Book:
         rows = [row for one in self.living().values() for row in one.status.federated_credentials]
         return [to_seconds(row.denied_since, unreadable=0.0) for row in rows if row.denied_since]
 
+    def is_ours(self, name: str) -> bool:
+        """Whether a name has a mark of this cluster."""
+        mark = read_mark(name)
+        return mark is not None and mark.cluster == self.ground.cluster
+
     # What is asked for
 
     def holder_of(self, slot: Slot) -> str:
         return TARGETS[self.specs[slot].target][0]
 
     def pair(self, slot: Slot, source: str) -> Pair | None:
-        return pair_of(source, slot.namespace, self.world.azure.world)
+        return pair_of(source, slot.namespace, self.ground.azure.world, self.ground.issuer)
 
     def permits_target(self, slot: Slot) -> bool:
         book = self.rules[self.specs[slot].connection]
@@ -113,14 +118,16 @@ class Book:
             recorded = self.recorded.pop(slot, set())
             if spec.delete == "Retain":
                 left = {
-                    n for n in self.standing(holder) if is_ours(n) and (n in recorded or owner_of(n) == owner(slot))
+                    n
+                    for n in self.standing(holder)
+                    if self.is_ours(n) and (n in recorded or owner_of(n) == owner(slot))
                 }
                 self.may_stay |= {(holder, name) for name in left | self._names(slot, spec)}
 
     def _names(self, slot: Slot, spec: Apply) -> set[str]:
         """What the operator calls the credentials of an object: they may stand a moment after it has left."""
         pairs = [pair for item in spec.items if (pair := self.pair(slot, item.source))]
-        return {str(Mark(CLUSTER, owner(slot), pair_mark(credentials.Pair(*pair)))) for pair in pairs}
+        return {str(Mark(self.ground.cluster, owner(slot), pair_mark(credentials.Pair(*pair)))) for pair in pairs}
 
     def ask(self, slot: Slot, spec: Apply) -> None:
         """Note what an object asks for from now on."""
@@ -137,7 +144,7 @@ class Book:
 
     def nobody_tells(self) -> None:
         """Note that the operator dies: of its writes under way no status tells until its object is looked at again."""
-        self.touched |= {(holder, name) for holder in HOLDERS for name in self.standing(holder) if is_ours(name)}
+        self.touched |= {(holder, name) for holder in HOLDERS for name in self.standing(holder) if self.is_ours(name)}
         self.touched |= {(self.holder_of(s), name) for s, one in self.living().items() for name in _recorded(one)}
 
     def others_did(self, holder: str, name: str) -> None:
@@ -146,7 +153,7 @@ class Book:
         self.touched.add(place)
         if place in self.orphans and content is not None and content[:2] in self.asked(holder):
             del self.orphans[place]
-        kept = self.orphans if place in self.orphans else None if is_ours(name) else self.foreign
+        kept = self.orphans if place in self.orphans else None if self.is_ours(name) else self.foreign
         if kept is None:
             return
         if content is None:
@@ -162,12 +169,6 @@ def owner(slot: Slot) -> str:
 def owner_of(name: str) -> str | None:
     mark = read_mark(name)
     return mark.owner if mark else None
-
-
-def is_ours(name: str) -> bool:
-    """Whether a name has a mark of this cluster."""
-    mark = read_mark(name)
-    return mark is not None and mark.cluster == CLUSTER
 
 
 def _recorded(federation: Federation) -> set[str]:

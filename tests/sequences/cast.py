@@ -19,7 +19,6 @@ from entrafed_lab.azure.seed import (
     WEB_IDENTITY,
 )
 from entrafed_lab.azure.world import World
-from memory_cluster import ISSUER as CLUSTER_ISSUER
 
 EXCHANGE = "api://AzureADTokenExchange"
 OTHER = "api://other"
@@ -87,13 +86,13 @@ IDENTITIES = ("api", "ghost")
 """Sources that only an application may trust."""
 
 
-def pair_of(source: str, namespace: str, azure: World) -> Pair | None:
+def pair_of(source: str, namespace: str, azure: World, cluster_issuer: str) -> Pair | None:
     """Issuer and subject of a source; None where nobody can know."""
     if source == "api":
         return ENTRA, azure.identity(API_IDENTITY).principal_id
     return {
         **{job: (EXAMPLE, job) for job in JOBS},
-        "pods": (CLUSTER_ISSUER, f"system:serviceaccount:{namespace}:web"),
+        "pods": (cluster_issuer, f"system:serviceaccount:{namespace}:web"),
         "ci": (GITHUB, "repo:contoso/web:environment:prod"),
         "refused": (EXAMPLE, REFUSED_JOB),
         "denied": ("https://denied.example", "job"),

@@ -1,6 +1,5 @@
 """What other people do in Azure, and what they leave behind."""
 
-from engine_world import CLUSTER
 from entrafed.domain.credentials import Pair
 from entrafed.domain.marks import Mark, pair_mark
 from entrafed_lab.azure.seed import API_IDENTITY
@@ -39,7 +38,7 @@ class Others:
             case acts.LeftBehind():
                 done = self._leave_behind(act)
             case acts.IdentityMadeAgain():
-                self.book.world.azure.world.recreate_identity(API_IDENTITY)
+                self.book.ground.azure.world.recreate_identity(API_IDENTITY)
                 done = True
             case _:
                 raise NotImplementedError(act)
@@ -84,7 +83,7 @@ class Others:
         pair = self.book.pair(SLOTS[0], act.source)
         assert pair is not None
         owners = {Whose.NOBODY: "n" * 16, Whose.FIRST_SLOT: owner(SLOTS[0]), Whose.OTHER_CLUSTER: owner(SLOTS[0])}
-        cluster = "zzzzzzzz" if act.whose is Whose.OTHER_CLUSTER else CLUSTER
+        cluster = "zzzzzzzz" if act.whose is Whose.OTHER_CLUSTER else self.book.ground.cluster
         name = str(Mark(cluster, owners[act.whose], pair_mark(Pair(*pair))))
         place = (act.holder, name)
         if not self._make(act.holder, name, pair):

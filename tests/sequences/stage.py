@@ -18,6 +18,7 @@ from entrafed_lab.azure import Delays, KeyRing, Rates
 from entrafed_lab.azure.request_log import RequestRecord
 from sequences.acts import Burst, Delete, Rules
 from sequences.cast import BOOKS, CONNECTIONS, NAMESPACES, SLOTS, WEB, seed
+from sequences.ground import InMemory
 from sequences.play import REFUSED, NeverAtRest, Play
 from sequences.truth import incoherent, untruths
 from virtual_world import virtual_world
@@ -49,7 +50,7 @@ class Stage:
         played: list[Burst] = []
         with structlog.testing.capture_logs([structlog.processors.format_exc_info]) as logs:
             async with self._world() as world:
-                performance = Performance(Play(world), logs, sabotage)
+                performance = Performance(world, Play(InMemory(world)), logs, sabotage)
                 await performance.play.begin()
                 try:
                     for burst in filter(None, sequence):
@@ -86,6 +87,7 @@ Sabotage = Callable[["Performance"], None]
 class Performance:
     """One sequence as it is played."""
 
+    world: EngineWorld
     play: Play
     logs: list[MutableMapping[str, Any]]
     sabotage: Sabotage
@@ -96,7 +98,7 @@ class Performance:
     def __post_init__(self) -> None:
         self._denied_since: dict[tuple[str, str], float] = {}
         self._seen: dict[str, str] = {}
-        world = self.play.world
+        world = self.world
         for connection in CONNECTIONS:
             rules = [rule.manifest() for rule in BOOKS["everything"]]
             world.connect(*rules, name=connection)
@@ -106,16 +108,11 @@ class Performance:
     async def through(self, burst: Burst) -> int:
         """Do everything; how many steps could be done."""
         self.bursts += 1
-        done = 0
-        for step in burst:
-            done += await self.play.perform(step.act)
-            if step.pause:
-                await asyncio.sleep(step.pause)
-        return done
+        return await self.play.through(burst)
 
     async def judge(self) -> list[str]:
         """Wait for rest; what is wrong then."""
-        play, log = self.play, self.play.world.azure.log
+        play, log = self.play, self.world.azure.log
         try:
             await play.rest()
             if play.is_unseen:
@@ -151,12 +148,12 @@ class Performance:
             await asyncio.sleep(LOOKED_AT)
         else:
             for slot in SLOTS:
-                self.play.look_again(slot)
+                await self.play.look_again(slot)
         await self.play.rest()
 
     async def _until_no_revocation_is_near(self) -> None:
         """What is about to be removed would be written for in the midst of a second pass, and rightly so."""
-        clock, delay = self.play.world.clock, self.play.world.timing.revocation_delay
+        clock, delay = self.world.clock, self.world.timing.revocation_delay
         while near := [
             wait for since in self.play.book.refusals() if 0 < (wait := since + delay - clock.now()) < SECOND_PASS
         ]:
@@ -169,10 +166,10 @@ class Performance:
         Where two connections list one identity, the published limits alone make that last longer than a status may
         stay silent: progress may be told in between.
         """
-        world = self.play.world
+        world = self.world
         world.azure.log.clear()
         del world.cluster.writes[:]
-        looked_at = [slot for slot in SLOTS if self.play.look_again(slot)]
+        looked_at = [slot for slot in SLOTS if await self.play.look_again(slot)]
         asked = [f"status {slot.name}" for slot in looked_at]
         asked += [f"status {slot.name}" for slot in looked_at if self.play.book.holder_of(slot) == WEB]
         await self.play.rest()

@@ -99,9 +99,9 @@ def test_a_failing_sequence_is_printed_as_it_can_be_played_again(stage: Stage) -
 
 def test_replicas_lag_and_limits_hold(stage: Stage) -> None:
     def look(performance: Performance) -> None:
-        azure = performance.play.world.azure
+        azure = performance.world.azure
         assert azure.world.delays.replica_lag > 0
-        assert performance.play.world.budgets.rate_scale == 1.0
+        assert performance.world.budgets.rate_scale == 1.0
 
     stage.play([BEGINNING], sabotage=look)
 

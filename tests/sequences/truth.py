@@ -9,7 +9,7 @@ from entrafed.api.reasons import Reason
 from entrafed.api.states import ItemState
 from entrafed.api.status import CredentialItemStatus, CredentialStatus
 from sequences.acts import Item
-from sequences.book import Book, Content, is_ours, owner, owner_of
+from sequences.book import Book, Content, owner, owner_of
 from sequences.cast import HOLDERS, LIMIT, Slot
 
 REVOKED_BY = 660.0  # seconds after a refusal: the delay of a revocation, and a little more
@@ -96,7 +96,7 @@ def _excuses(book: Book, slot: Slot, item: Item, name: str | None, content: Cont
             yield Reason.QUOTA_EXCEEDED
         if _others_want(book, slot, item):
             yield Reason.AUDIENCE_CONFLICT  # of two that are asked for, neither of which finds room
-    elif not is_ours(name):
+    elif not book.is_ours(name):
         yield Reason.CREDENTIAL_CONFLICT
         yield Reason.AUDIENCE_CONFLICT
     elif _others_want(book, slot, item):
@@ -116,7 +116,7 @@ def _revocations(
     book: Book, slot: Slot, federation: Federation, denied_since: dict[tuple[str, str], float]
 ) -> Iterator[str]:
     """What no rule allows goes when its time is over."""
-    now, uid = book.world.clock.monotonic(), federation.metadata.uid
+    now, uid = book.ground.clock.monotonic(), federation.metadata.uid
     recorded = {(uid, credential.credential_name) for credential in _credentials(federation)}
     for key in [key for key in denied_since if key[0] == uid and key not in recorded]:
         del denied_since[key]
@@ -127,13 +127,13 @@ def _revocations(
                 denied_since.pop(key, None)
                 continue
             since = denied_since.setdefault(key, now)
-            if now - since > REVOKED_BY:
+            if now - since > REVOKED_BY * book.ground.scale:
                 yield f"{credential} has been denied for {now - since:.0f} s, and item {item.name} is {_told(item)}"
 
 
 def _foreign(book: Book, holder: str) -> Iterator[str]:
     """Nothing of others was changed, removed or added."""
-    standing = {n: c for n, c in book.standing(holder).items() if not is_ours(n)}
+    standing = {n: c for n, c in book.standing(holder).items() if not book.is_ours(n)}
     wanted = {name: content for (place, name), content in book.foreign.items() if place == holder}
     if standing != wanted:
         yield f"of others there is {standing} instead of {wanted}"
@@ -156,7 +156,7 @@ def _leaks(book: Book, holder: str, recorded: set[tuple[str, str]], living: dict
         slot = owners.get(owner_of(name) or "")
         may_stay = _tells_less(book, slot, name) if slot else (holder, name) in book.may_stay
         may_stay = may_stay or owner_of(name) in untold
-        if is_ours(name) and (holder, name) not in recorded and not may_stay:
+        if book.is_ours(name) and (holder, name) not in recorded and not may_stay:
             yield f"{name} {content} is left over"
     pairs = Counter(content[:2] for content in standing.values())
     if len(standing) > LIMIT or any(count > 1 for count in pairs.values()):
