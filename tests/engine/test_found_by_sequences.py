@@ -104,3 +104,16 @@ async def test_what_is_recorded_of_a_suspended_object_after_its_rule_was_withdra
         world.cluster.apply(federation(suspend=True))
         await world.until(lambda: len(world.ours()) == 2)
         await world.until(lambda: world.ours() == {})
+
+
+async def test_a_request_to_look_again_is_heard_where_no_rule_ever_allowed_the_target(world: EngineWorld) -> None:
+    world.connect()
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(lambda: world.reason() == "NotPermitted")
+        await world.until_quiet()
+        del world.cluster.writes[:]
+        world.cluster.request_reconcile(NAMESPACE, "web", "now")
+        await world.until(lambda: world.seen().status.last_handled_reconcile_at == "now")
+        await world.until_quiet()
+    assert world.cluster.writes == ["status web"]

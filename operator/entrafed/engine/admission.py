@@ -236,7 +236,8 @@ class Admitter:
             ask = replace(
                 ask, stance=Stance.RECONCILE, wanted=frozenset(), kept=frozenset(), retiring=frozenset(), items=()
             )
-        return Admission(inputs, Knowledge(outcomes=outcomes, problem=problem), parent=parent, ask=ask)
+        knowledge = Knowledge(outcomes=outcomes, problem=problem, handled_request=inputs.request)
+        return Admission(inputs, knowledge, parent=parent, ask=ask)
 
     async def _outcomes(
         self, federation: Federation, access: Access, rules: tuple[Rule, ...], not_before: float | None
