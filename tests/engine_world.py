@@ -77,6 +77,27 @@ def federation(
     }
 
 
+def connection(azure: SimulatedAzure, *rules: Manifest, name: str = "default", **spec: Any) -> Manifest:
+    """An EntraConnection for a simulated Azure."""
+    return {
+        "apiVersion": "entrafed.io/v1beta1",
+        "kind": "EntraConnection",
+        "metadata": {"name": name},
+        "spec": {
+            "tenantId": HOME_TENANT,
+            "cloud": "AzurePublic",
+            "credential": {"workloadIdentity": {"clientId": OPERATOR_APP}},
+            "endpoints": {
+                "login": azure.url(ServiceName.LOGIN),
+                "graph": azure.url(ServiceName.GRAPH),
+                "arm": azure.url(ServiceName.ARM),
+            },
+            "rules": list(rules),
+            **spec,
+        },
+    }
+
+
 def oidc(name: str, subject: str | None = None, **more: Any) -> Manifest:
     """An item that trusts a subject of https://issuer.example."""
     return {"name": name, "oidc": {"issuer": "https://issuer.example", "subject": subject or f"job-{name}"}, **more}
@@ -140,25 +161,7 @@ class EngineWorld:
 
     def connect(self, *rules: Manifest, name: str = "default", **spec: Any) -> None:
         """An EntraConnection for the simulated Azure with these rules; further words go into its spec."""
-        self.cluster.apply(
-            {
-                "apiVersion": "entrafed.io/v1beta1",
-                "kind": "EntraConnection",
-                "metadata": {"name": name},
-                "spec": {
-                    "tenantId": HOME_TENANT,
-                    "cloud": "AzurePublic",
-                    "credential": {"workloadIdentity": {"clientId": OPERATOR_APP}},
-                    "endpoints": {
-                        "login": self.azure.url(ServiceName.LOGIN),
-                        "graph": self.azure.url(ServiceName.GRAPH),
-                        "arm": self.azure.url(ServiceName.ARM),
-                    },
-                    "rules": list(rules),
-                    **spec,
-                },
-            }
-        )
+        self.cluster.apply(connection(self.azure, *rules, name=name, **spec))
 
     def with_timing(self, **seconds: float) -> Timing:
         """The timing of this world with some durations, in real seconds."""

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,12 @@ from aiohttp import web
 from kube_world import Cluster
 
 OF_ONE_CONNECTION = {"connection", "content-length", "host", "keep-alive", "transfer-encoding"}
+Seen = Callable[[str, str, int], None]
+"""Called with the method, path and status of each request when the API server begins to answer."""
+
+
+def _unseen(_method: str, _path: str, _status: int) -> None:
+    pass
 
 
 @dataclass
@@ -57,6 +63,7 @@ class Passage:
         self._url = cluster.plane.url
         self._session = session
         self._holds: list[Hold] = []
+        self.seen: Seen = _unseen
 
     def hold(self, method: str, path: str) -> Hold:
         """Stop the next request of this method whose path matches (is searched)."""
@@ -74,6 +81,7 @@ class Passage:
         async with self._session.request(
             request.method, self._url + request.path_qs, headers=headers, data=body or None
         ) as told:
+            self.seen(request.method, request.path, told.status)
             passed = {name: value for name, value in told.headers.items() if name.lower() not in OF_ONE_CONNECTION}
             answer = web.StreamResponse(status=told.status, headers=passed)
             with contextlib.suppress(ConnectionResetError):  # the operator is gone

@@ -1,8 +1,9 @@
 """A real API server with our kinds and the chart's roles, for tests of what speaks to it."""
 
+import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,13 @@ import yaml
 
 from chart.rendering import ROOT, render
 from entrafed.api.metadata import CONNECTIONS, FEDERATIONS
-from entrafed_lab.controlplane import ControlPlane
+from entrafed_lab.controlplane import ControlPlane, Kubectl
 
 SYSTEM = "entrafed-system"
 TENANT = "11111111-1111-1111-1111-111111111111"
 CLIENT = "22222222-2222-2222-2222-222222222222"
 ROLE_KINDS = ("ClusterRole", "ClusterRoleBinding", "ServiceAccount")
+LONGEST_LINE = 2**20  # bytes; one version of an object is one line of a watch
 _numbers = itertools.count()
 
 
@@ -72,6 +74,26 @@ class Cluster:
 
     async def new_token(self) -> str:
         return (await self.plane.kubectl("create", "token", "entrafed", "--namespace", SYSTEM)).strip()
+
+
+async def watched(kubectl: Kubectl, *arguments: str) -> AsyncGenerator[dict[str, Any]]:
+    """What `kubectl get --watch` shows: the type of each change, and the object. Raises AssertionError at its end."""
+    process = await asyncio.create_subprocess_exec(
+        kubectl.program,
+        f"--kubeconfig={kubectl.kubeconfig}",
+        *("get", *arguments, "--watch", "--output-watch-events", "--output=json"),
+        stdout=asyncio.subprocess.PIPE,
+        limit=LONGEST_LINE,
+    )
+    assert process.stdout
+    try:
+        while line := await process.stdout.readline():
+            yield json.loads(line)
+        raise AssertionError("the watch has ended")
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
 
 
 def federation(namespace: str, name: str) -> dict[str, Any]:

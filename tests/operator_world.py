@@ -30,12 +30,11 @@ from entrafed_lab.azure.seed import (
 from entrafed_lab.controlplane import Kubectl
 from gitops import SAME, argo_health, flux_status
 from kstatus import KStatus, kstatus
-from kube_world import Cluster
+from kube_world import Cluster, watched
 from lab_fixtures import OPERATOR_SUBJECT, StartAzure
 from manifests import BLOB_READER, Manifest, federation
 from operator_process import PATIENCE, POLL, Operator, release, until
 
-LONGEST_LINE = 2**20  # bytes; one version of an object is one line of a watch
 WRITES = frozenset({"POST", "PUT", "PATCH", "APPLY", "DELETE"})
 
 ON_APPLICATION: Manifest = {"application": {"clientId": READER_APP}}
@@ -268,22 +267,8 @@ class World:
 
     async def watch(self) -> None:
         """`kubectl get --watch` until cancelled."""
-        process = await asyncio.create_subprocess_exec(
-            self.kubectl.program,
-            f"--kubeconfig={self.kubectl.kubeconfig}",
-            *("get", FEDERATIONS, *self._there, "--watch", "--output-watch-events", "--output=json"),
-            stdout=asyncio.subprocess.PIPE,
-            limit=LONGEST_LINE,
-        )
-        assert process.stdout
-        try:
-            while line := await process.stdout.readline():
-                self._note(json.loads(line))
-            raise AssertionError("the watch has ended")
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+        async for event in watched(self.kubectl, FEDERATIONS, *self._there):
+            self._note(event)
 
     def _note(self, event: Manifest) -> None:
         body = event["object"]

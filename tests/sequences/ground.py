@@ -15,6 +15,10 @@ from sequences.cast import Slot
 BORN: Manifest = {"uid": "none", "generation": 1, "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z"}
 
 
+class Gone(Exception):
+    """The object that somebody wanted to change is there no more."""
+
+
 class Ground(Protocol):
     """What a play needs of the world that it is played in."""
 
@@ -39,13 +43,20 @@ class Ground(Protocol):
         """The cluster's."""
         ...
 
+    @property
+    def revocation_delay(self) -> float:
+        """How many seconds of the clock a credential outlives the rule that allowed it."""
+        ...
+
     # What users do and see
 
     def found(self, slot: Slot) -> Federation | None:
         """The object of this name, if there is one."""
         ...
 
-    async def apply(self, manifest: Manifest) -> None: ...
+    async def apply(self, manifest: Manifest) -> None:
+        """Create the object, or change the one that was found. Raises `Gone` where that has gone since."""
+        ...
 
     async def apply_badly(self, manifest: Manifest) -> None:
         """Apply what the schema refuses; raises AssertionError where it does not."""
@@ -79,8 +90,9 @@ class Ground(Protocol):
         """Wait until what began has found its way about."""
         ...
 
-    def written(self) -> int:
-        """How many writes there were, whoever's, to Kubernetes and Azure."""
+    @property
+    def kube_writes(self) -> list[str]:
+        """What it wrote to Kubernetes but events, by name: `status one`. Who has judged them may forget them."""
         ...
 
 
@@ -95,9 +107,14 @@ class InMemory:
         self.azure = world.azure
         self.clock = world.clock
         self.cluster = world.mark
+        self.kube_writes = world.cluster.writes
         self._life = AsyncExitStack()
         self._is_dead = False
         world.cluster.before = self._before_write
+
+    @property
+    def revocation_delay(self) -> float:
+        return self.world.timing.revocation_delay
 
     def found(self, slot: Slot) -> Federation | None:
         return self.world.cluster.federation(slot.namespace, slot.name)
@@ -138,9 +155,6 @@ class InMemory:
 
     async def until_at_work(self) -> None:
         """It is at once."""
-
-    def written(self) -> int:
-        return len(self.world.cluster.writes) + len(self.azure.log.writes())
 
     def _before_write(self, _: str) -> None:
         if self._is_dead:

@@ -1,6 +1,7 @@
 """Performs acts on a ground, lets the operator live and die, and waits until everything rests."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 from engine_world import Manifest, federation
@@ -10,7 +11,7 @@ from sequences import acts, cast
 from sequences.acts import Act, Apply, Burst, Failure, Item
 from sequences.book import Book
 from sequences.cast import IDENTITIES, REFUSED_JOB, SOURCES, TARGETS, TEAM, WEB, Slot
-from sequences.ground import Ground
+from sequences.ground import Gone, Ground
 from sequences.others import Others
 
 DOWN = 5.0  # seconds without an operator: no process is back sooner, and Azure's limits outlive it
@@ -36,7 +37,8 @@ class Play:
         """Whether something happened that the operator cannot see before it looks."""
         self.is_disturbed = False
         """Whether anything failed."""
-        self._made = 0
+        self._requests = 0
+        self._wishes: dict[Slot, str] = {}
         self._dead = False
         self._trouble_ends = 0.0
         self._armed: FaultHandle | None = None
@@ -67,20 +69,26 @@ class Play:
     async def wait(self, seconds: float) -> None:
         await asyncio.sleep(seconds * self.ground.scale)
 
-    async def rest(self) -> None:
-        """Wait until all trouble is over, and nothing has been written for a while."""
-        clock, scale = self.ground.clock, self.ground.scale
-        await asyncio.sleep(max(0.0, self._trouble_ends - clock.monotonic()))
+    async def calm(self) -> None:
+        """Wait until all trouble is over, and the operator is at work."""
+        await asyncio.sleep(max(0.0, self._trouble_ends - self.ground.clock.monotonic()))
+        if self._dead:
+            await self.restart()
         await self.ground.until_at_work()
+
+    async def rest(self, holds: Callable[[], bool] = lambda: True) -> None:
+        """Wait until all is calm, nothing has been written for a while, and something holds."""
+        clock, scale = self.ground.clock, self.ground.scale
+        await self.calm()
         deadline, written, since = clock.monotonic() + PATIENCE * scale, -1, clock.monotonic()
         while True:
             if self._dead:
-                await self.restart()
-                await self.ground.until_at_work()
-            count = self.ground.written()
+                await self.calm()
+                since = clock.monotonic()
+            count = len(self.ground.kube_writes) + len(self.ground.azure.log.writes())
             if count != written:
                 written, since = count, clock.monotonic()
-            if not self._dead and clock.monotonic() - since >= REST * scale:
+            if not self._dead and clock.monotonic() - since >= REST * scale and holds():
                 break
             if clock.monotonic() > deadline:
                 raise NeverAtRest
@@ -121,7 +129,10 @@ class Play:
                 self.book.labelled[namespace] = labelled
                 await self.ground.label(namespace, {TEAM: "yes"} if labelled else {})
             case _:
-                return await self._attempt(act)
+                try:
+                    return await self._attempt(act)
+                except Gone:
+                    return False
         return True
 
     async def _attempt(self, act: Act) -> bool:
@@ -147,9 +158,16 @@ class Play:
     async def look_again(self, slot: Slot) -> bool:
         if slot not in self.book.living():
             return False
-        self._made += 1
-        await self.ground.request_reconcile(slot, f"request-{self._made}")
+        self._requests += 1
+        wish = self._wishes[slot] = f"request-{self._requests}"
+        await self.ground.request_reconcile(slot, wish)
         return True
+
+    def is_heard(self) -> bool:
+        """Whether the operator has looked at every object since that was requested last, but at suspended ones."""
+        living = self.book.living()
+        asked = [slot for slot in self._wishes if slot in living and not self.book.specs[slot].suspend]
+        return all(living[slot].status.last_handled_reconcile_at == self._wishes[slot] for slot in asked)
 
     async def _apply(self, wish: Apply) -> bool:
         before = self.book.specs.get(wish.slot)
@@ -205,6 +223,7 @@ class Play:
     async def _delete(self, slot: Slot) -> bool:
         if slot not in self.book.living():
             return False
+        self._wishes.pop(slot, None)
         await self.ground.delete(slot)
         self.book.keep()
         return True

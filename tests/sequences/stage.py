@@ -13,7 +13,7 @@ import looptime
 import structlog
 import trustme
 
-from engine_world import CLUSTER, EngineWorld
+from engine_world import EngineWorld
 from entrafed_lab.azure import Delays, KeyRing, Rates
 from entrafed_lab.azure.request_log import RequestRecord
 from sequences.acts import Burst, Delete, Rules
@@ -112,18 +112,18 @@ class Performance:
 
     async def judge(self) -> list[str]:
         """Wait for rest; what is wrong then."""
-        play, log = self.play, self.world.azure.log
+        play, world, log = self.play, self.world, self.world.azure.log
         try:
             await play.rest()
             if play.is_unseen:
                 await self._have_all_seen()
             self.sabotage(self)
             self.problems += untruths(play.book, self._denied_since)
-            self.problems += wrong_requests(log, may_collide=play.is_unseen or play.is_disturbed)
+            self.problems += wrong_requests(log, cluster=world.mark, may_collide=play.is_unseen or play.is_disturbed)
             if not self.problems:
                 await self._until_no_revocation_is_near()
                 self.before_second_pass()
-                await self._second_pass()
+                self.problems += await second_pass(play)
         except NeverAtRest:
             self.problems.append("it never came to rest")
         self.problems += [f"{e['key']}: {e['exception']}" for e in self.logs if e["event"] == "unexpected"]
@@ -160,26 +160,6 @@ class Performance:
             await asyncio.sleep(max(near) + 1.0)
             await self.play.rest()
 
-    async def _second_pass(self) -> None:
-        """Look at all once more: nothing is written but that the requests were heard.
-
-        Where two connections list one identity, the published limits alone make that last longer than a status may
-        stay silent: progress may be told in between.
-        """
-        world = self.world
-        world.azure.log.clear()
-        del world.cluster.writes[:]
-        looked_at = [slot for slot in SLOTS if await self.play.look_again(slot)]
-        asked = [f"status {slot.name}" for slot in looked_at]
-        asked += [f"status {slot.name}" for slot in looked_at if self.play.book.holder_of(slot) == WEB]
-        await self.play.rest()
-        self.problems += [f"a second pass sent {r}" for r in world.azure.log.writes() if r.status != REFUSED.status]
-        for write in world.cluster.writes:
-            if write in asked:
-                asked.remove(write)
-            else:
-                self.problems.append(f"a second pass wrote {write}")
-
     def _written(self, _: str) -> None:
         """Something was written to Kubernetes: look at every status that is new."""
         for slot in self.play.book.specs:
@@ -191,12 +171,34 @@ class Performance:
                 self.problems += [f"{slot} at some time: {problem}" for problem in incoherent(found)]
 
 
-def wrong_requests(log: Iterable[RequestRecord], *, may_collide: bool) -> Iterator[str]:
+async def second_pass(play: Play) -> list[str]:
+    """Look at all once more: nothing is written but that the requests were heard. What was written besides.
+
+    Where two connections list one identity, the published limits alone make that last longer than a status may stay
+    silent: progress may be told in between.
+    """
+    ground = play.ground
+    ground.azure.log.clear()
+    del ground.kube_writes[:]
+    looked_at = [slot for slot in SLOTS if await play.look_again(slot)]
+    asked = [f"status {slot.name}" for slot in looked_at]
+    asked += [f"status {slot.name}" for slot in looked_at if play.book.holder_of(slot) == WEB]
+    await play.rest(play.is_heard)
+    wrong = [f"a second pass sent {r}" for r in ground.azure.log.writes() if r.status != REFUSED.status]
+    for write in ground.kube_writes:
+        if write in asked:
+            asked.remove(write)
+        else:
+            wrong.append(f"a second pass wrote {write}")
+    return wrong
+
+
+def wrong_requests(log: Iterable[RequestRecord], *, cluster: str, may_collide: bool) -> Iterator[str]:
     """What should never have been sent, or not so."""
     for record in log:
         if record.overlapping:
             yield f"overlapping writes: {record}"
         if record.status in (409, 429) and not may_collide:
             yield f"self-made: {record}"
-        if record.write and record.method != "POST" and f"mif-{CLUSTER}-" not in unquote(record.path).lower():
+        if record.write and record.method != "POST" and f"mif-{cluster}-" not in unquote(record.path).lower():
             yield f"not ours: {record}"

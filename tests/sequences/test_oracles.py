@@ -166,7 +166,7 @@ WRITE = RequestRecord(
     ],
 )
 def test_what_should_not_have_been_sent_is_told(record: RequestRecord, told: list[str]) -> None:
-    assert [found.partition(":")[0] for found in wrong_requests([record], may_collide=False)] == told
+    assert [found.partition(":")[0] for found in wrong_requests([record], cluster=CLUSTER, may_collide=False)] == told
 
 
 def test_what_tools_would_stumble_over_is_told(stage: Stage) -> None:

@@ -12,7 +12,7 @@ from sequences.acts import Item
 from sequences.book import Book, Content, owner, owner_of
 from sequences.cast import HOLDERS, LIMIT, Slot
 
-REVOKED_BY = 660.0  # seconds after a refusal: the delay of a revocation, and a little more
+REVOKED_WITHIN = 60.0  # seconds after its delay
 
 
 def untruths(book: Book, denied_since: dict[tuple[str, str], float]) -> Iterator[str]:
@@ -127,7 +127,7 @@ def _revocations(
                 denied_since.pop(key, None)
                 continue
             since = denied_since.setdefault(key, now)
-            if now - since > REVOKED_BY * book.ground.scale:
+            if now - since > book.ground.revocation_delay + REVOKED_WITHIN * book.ground.scale:
                 yield f"{credential} has been denied for {now - since:.0f} s, and item {item.name} is {_told(item)}"
 
 
