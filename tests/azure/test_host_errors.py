@@ -189,8 +189,8 @@ async def test_an_identity_that_others_took_off_meanwhile_is_refused_or_passed_o
 ) -> None:
     variants = Variants(unassigned_removal=variant)
     async with planted(start_azure, operator_token, SITE, "web", "api", variants=variants) as world:
-        await look(world, host(SITE))
-        world.azure.world.detach(host(SITE).id, "web")
+        takes_off = world.azure.world.detach
+        world.azure.faults.add(Fault(**PATCH_ONLY, times=1), notify=lambda _: takes_off(host(SITE).id, "web"))  # type: ignore[arg-type]
         if variant is Acceptance.REFUSED:
             raised = await problem_of(unassign(world, host(SITE), WEB))
             assert means(raised, TERMINAL, Reason.IDENTITY_NOT_ASSIGNABLE)

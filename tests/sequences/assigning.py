@@ -238,6 +238,7 @@ class Performance:
         match act:
             case Apply():
                 self.specs[act.slot] = act
+                self._note_what_is_retained(act.slot)
                 self.world.cluster.apply(act.manifest())
             case Delete(slot):
                 self._delete(slot)
@@ -261,16 +262,19 @@ class Performance:
                 self._others(act)
 
     def _delete(self, slot: str) -> None:
+        if slot in self._objects():
+            self.world.cluster.delete("ManagedIdentityFederation", NAMESPACE, slot)
+            self._note_what_is_retained(slot)
+
+    def _note_what_is_retained(self, slot: str) -> None:
+        """Of one that leaves, also when it is told so only on its way."""
         one = self._objects().get(slot)
-        if one is None:
-            return
-        if self.specs[slot].delete == "Retain":
+        if one is not None and one.metadata.deletion_timestamp is not None and self.specs[slot].delete == "Retain":
             self.may_stay |= self._recorded(one) | self.specs[slot].wanted()
             self.roles_may_stay |= {
                 row.assignment_name or "" for i in one.status.role_assignments for row in i.assignments
             }
             self.roles_may_stay |= set(self._roles())
-        self.world.cluster.delete("ManagedIdentityFederation", NAMESPACE, slot)
 
     def _others(self, act: Act) -> None:
         azure = self.world.azure.world

@@ -10,7 +10,7 @@ from entrafed.azure.roles import Roles
 from entrafed.domain.assignments import Assignment, ObservedAssignment, ObservedParent, Running
 from entrafed.domain.credentials import Parent
 from entrafed.domain.errors import NotFound
-from entrafed.domain.hosts import Host, HostPath, Provisioning
+from entrafed.domain.hosts import Host, HostPath, Merging, Provisioning
 from entrafed.domain.roles import RoleAssignment, assignment_name, role_and_principal
 
 
@@ -41,8 +41,8 @@ class _Seen:
 
 
 class HostAssigner:
-    """Identities at hosts. A change needs what the host is like: the look before it serves when it is `fresh`, in
-    seconds, and is made once."""
+    """Identities at hosts. A change needs what the host is like. The look before it serves, once, when it is `fresh`,
+    in seconds; not where those that are to stay are sent along: what others took back since would be assigned again."""
 
     def __init__(self, hosts: Hosts, clock: Clock, fresh: float) -> None:
         self._hosts = hosts
@@ -75,7 +75,8 @@ class HostAssigner:
     async def _fresh_host(self, parent: Parent) -> Host:
         path = HostPath.parse(parent.id)
         seen = self._seen.pop(path.key, None)
-        return seen.host if seen is not None and self._is_fresh(seen) else await self._hosts.look(path)
+        serves = seen is not None and path.type.merging is Merging.MERGES and self._is_fresh(seen)
+        return seen.host if seen is not None and serves else await self._hosts.look(path)
 
     def _is_fresh(self, seen: _Seen) -> bool:
         return self._clock.monotonic() - seen.at <= self._fresh

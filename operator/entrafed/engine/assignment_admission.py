@@ -18,7 +18,7 @@ from entrafed.domain.targets import ResolvedTarget
 from entrafed.domain.times import to_seconds
 from entrafed.engine.access import Access, Accesses, Unresolved
 from entrafed.engine.assignment_asks import Asks, ask_of, asks_of_items, asks_of_leaver, asks_to_keep
-from entrafed.engine.assignment_records import Recorded, assignments_recorded, denials
+from entrafed.engine.assignment_records import Recorded, assignments_recorded, assignments_shown, denials
 from entrafed.engine.assignment_table import AssignmentTable
 from entrafed.engine.outcomes import SUSPENDED
 from entrafed.engine.ports import Clock
@@ -123,8 +123,8 @@ class AssignmentAdmitter:
         return asks_of_leaver(federation, lambda name: self._sign_in(name, case), stance, denied)
 
     def is_allowed(self, federation: Federation, case: Case) -> bool:
-        """Whether the rules allow all that the status records. Azure is not asked."""
-        return all(outcome.denied_since is None for outcome in self._by_records(federation, case))
+        """Whether the rules allow all that the status shows. Azure is not asked."""
+        return all(self._allows(federation, one, case) for one in assignments_shown(federation))
 
     def _case_of_leaver(self, federation: Federation) -> Case | None:
         pinned = pinned_target(federation)

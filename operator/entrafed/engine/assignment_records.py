@@ -38,11 +38,20 @@ class Recorded:
 
 def assignments_recorded(federation: Federation) -> tuple[Recorded, ...]:
     """All that the status says the operator assigned; what no operator can have written is passed over."""
+    return _rows(federation, frozenset({Origin.OPERATOR}))
+
+
+def assignments_shown(federation: Federation) -> tuple[Recorded, ...]:
+    """All that the status says is assigned, by whomever."""
+    return _rows(federation, frozenset(Origin))
+
+
+def _rows(federation: Federation, origins: frozenset[Origin]) -> tuple[Recorded, ...]:
     pinned = pinned_target(federation)
     if pinned is None:
         return ()
-    found = [*_hosts(federation, pinned.tenant_id), *_roles(federation, pinned.tenant_id)]
-    return (*found, *_tenants(federation, pinned.client_id))
+    found = [*_hosts(federation, pinned.tenant_id, origins), *_roles(federation, pinned.tenant_id, origins)]
+    return (*found, *_tenants(federation, pinned.client_id, origins))
 
 
 def denials(federation: Federation, section: Section) -> list[tuple[str, str | None]]:
@@ -57,10 +66,10 @@ def denials(federation: Federation, section: Section) -> list[tuple[str, str | N
             return [(item.tenant_id, item.denied_since) for item in status.tenants]
 
 
-def _hosts(federation: Federation, tenant_id: str) -> Iterator[Recorded]:
+def _hosts(federation: Federation, tenant_id: str, origins: frozenset[Origin]) -> Iterator[Recorded]:
     for item in federation.status.identity_assignments:
         for row in item.resources:
-            if row.origin is not Origin.OPERATOR:
+            if row.origin not in origins:
                 continue
             try:
                 host = resource_key(_HOST.validate_python(row.resource_id))
@@ -73,10 +82,10 @@ def _hosts(federation: Federation, tenant_id: str) -> Iterator[Recorded]:
             yield Recorded(Section.IDENTITIES, Parent(ParentKind.HOST, tenant_id, host), record)
 
 
-def _roles(federation: Federation, tenant_id: str) -> Iterator[Recorded]:
+def _roles(federation: Federation, tenant_id: str, origins: frozenset[Origin]) -> Iterator[Recorded]:
     for item in federation.status.role_assignments:
         for row in item.assignments:
-            if row.origin is not Origin.OPERATOR:
+            if row.origin not in origins:
                 continue
             try:
                 scope = resource_key(_SCOPE.validate_python(row.scope))
@@ -90,10 +99,10 @@ def _roles(federation: Federation, tenant_id: str) -> Iterator[Recorded]:
             yield Recorded(Section.ROLES, parent, record, role=row.role or "")
 
 
-def _tenants(federation: Federation, client_id: str) -> Iterator[Recorded]:
+def _tenants(federation: Federation, client_id: str, origins: frozenset[Origin]) -> Iterator[Recorded]:
     policies = {tenant.tenant_id.lower(): tenant.deletion_policy for tenant in federation.spec.tenants}
     for row in federation.status.tenants:
-        if row.origin is not Origin.OPERATOR or row.assignment is None or not row.connection:
+        if row.origin not in origins or row.assignment is None or not row.connection:
             continue
         try:
             tenant_id = _GUID.validate_python(row.tenant_id).lower()

@@ -93,7 +93,8 @@ class Judge:
             trusts, problem = refused.trusts or _of_identities(recorded, case), refused.problem
             denied = frozenset(trust.pair for trust in trusts)
         except _Unknown as unknown:
-            return Outcome(item.name, recorded, unknown.problem)
+            denied = await self._lapsed(item, (), case)
+            return Outcome(item.name, recorded, unknown.problem, denied, denied_since=0.0 if denied else None)
         denied |= await self._lapsed(item, trusts, case)
         is_dated = bool(denied) or problem not in (None, SUSPENDED)
         since = 0.0 if is_dated else None

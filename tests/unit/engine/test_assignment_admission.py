@@ -7,6 +7,7 @@ import pytest
 
 from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
+from entrafed.api.states import Origin
 from entrafed.domain.asks import Stance
 from entrafed.domain.assignments import AssignmentAsk
 from entrafed.domain.credentials import Parent, ParentKind
@@ -50,13 +51,15 @@ def world(*, rule: Manifest = ALLOWED) -> Admitting:
     return made
 
 
-def recorded(*, denied: str | None = None, asked: bool = True, **more: Any) -> Federation:
+def recorded(
+    *, denied: str | None = None, asked: bool = True, origin: Origin = Origin.OPERATOR, **more: Any
+) -> Federation:
     """An object with an identity at a host, that its status records as made."""
     place = {
         "resourceId": VM,
         "identityId": IDENTITY,
         "principalId": PRINCIPAL,
-        "origin": "Operator",
+        "origin": origin.value,
         "state": "Assigned",
     }
     row = {"name": "web", "state": "Synced", "reason": "Synced", "message": "", "resources": [place]}
@@ -99,6 +102,15 @@ async def test_what_is_denied_is_kept_and_has_a_time_when_that_is_over() -> None
     assert admission.due == TIMING.revocation_delay
     (outcome,) = admission.knowledge.assignments
     assert outcome.denied_since == made.clock.now() - 1
+
+
+@pytest.mark.parametrize("origin", Origin)
+@pytest.mark.parametrize("rule", [ALLOWED, DENYING], ids=["allowed", "denied"])
+async def test_whoever_assigned_it_what_no_rule_allows_any_more_is_told_right_after_a_start(
+    origin: Origin, rule: Manifest
+) -> None:
+    one = recorded(origin=origin)
+    assert await world(rule=rule).admitter.is_as_recorded(one) is (rule is ALLOWED)
 
 
 async def test_what_was_denied_long_ago_is_taken_back() -> None:

@@ -18,6 +18,7 @@ from unit.domain.federations import (
     CREATED,
     CREATED_AT,
     EVERYTHING,
+    GROUP,
     ISSUER,
     TENANT,
     Manifest,
@@ -238,3 +239,18 @@ async def test_what_was_written_is_wanted_kept_or_revoked_and_never_two_of_these
     )
     for denied in (n for n in names if not suspended and n not in allowed):
         assert job(denied).pair in ask.kept | ask.revoked
+
+
+async def test_what_an_item_was_before_goes_with_its_rule_though_nobody_knows_what_it_is_now() -> None:
+    world = Admitting()
+    world.connect({**allowing("other"), "federatedCredentials": [{"managedIdentities": [f"{GROUP}/*"]}]})
+    missing = {"name": "a", "managedIdentity": {"resourceId": f"{GROUP}/missing"}}
+    one = federation(missing, status=status(row("a", record("x", "old"))))
+    first = await world.admit(one)
+    assert first.ask is not None
+    assert (reason(first, "a"), first.ask.kept) == (Reason.IDENTITY_NOT_FOUND, {job("old").pair})
+    one = reported(one, first.knowledge, world.clock.now())
+    world.clock.seconds += TIMING.revocation_delay
+    last = await world.admit(one)
+    assert last.ask is not None
+    assert (reason(last, "a"), last.ask.revoked) == (Reason.IDENTITY_NOT_FOUND, {job("old").pair})
