@@ -56,7 +56,7 @@ bench: $(STAMP) ## Measure 2,000 credentials on 100 targets, then 200 identities
 
 .PHONY: nightly
 nightly: $(STAMP) ## Play 50,000 steps of generated sequences instead of the 2,000 of `make test` (half an hour)
-	@ENTRAFED_SEQUENCE_STEPS=50000 $(RUN) pytest -n 2 --dist load --timeout 1800 tests/sequences/test_sequences.py
+	@ENTRAFED_SEQUENCE_STEPS=50000 $(RUN) pytest -n 2 --dist load --timeout 1800 tests/sequences
 
 .PHONY: demo
 demo: $(STAMP) ## Show the product at work in a lab of its own; the first time it builds a control plane (8 minutes)

@@ -1,8 +1,12 @@
 """What the generated sequences came to, in a line after all tests."""
 
+import os
+
 import pytest
 
 STEPS = "steps of sequences"
+STEPS_WANTED = int(os.environ.get("ENTRAFED_SEQUENCE_STEPS", "2000"))
+"""Steps that all parts together do at least."""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,20 +5,17 @@ A sequence that fails is printed as it can be played again: `stage.play([...])` 
 `sequences.acts` and `sequences.cast`.
 """
 
-import os
 from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from sequences.acts import Burst, sequences
-from sequences.figures import STEPS
+from sequences.figures import STEPS, STEPS_WANTED
 from sequences.stage import Stage
 
-WANTED = int(os.environ.get("ENTRAFED_SEQUENCE_STEPS", "2000"))
-"""Steps that all parts together do at least."""
 PART = 160  # steps, of a part at least
-PARTS = -(-WANTED // PART)
+PARTS = -(-STEPS_WANTED // PART)
 BURSTS, MOST_STEPS = 8, 10
 EXAMPLES = 8  # per part; together they do more than `PART` steps
 SETTINGS = settings(
