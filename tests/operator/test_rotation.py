@@ -41,12 +41,14 @@ async def test_a_cluster_that_changes_its_issuer_is_trusted_throughout(
         try:
             await world.connect()
             await world.apply(world.federation(from_service_account("web"), from_oidc(name="job")))
-            await until(lambda: shows(world, [(plane.url, False)]), "one issuer")
+            await until(lambda: shows(world, [(plane.url, "Standing")]), "one issuer")
             plane.issuer = GREEN
             await plane.restart()
-            await until(lambda: shows(world, [(plane.url, True), (GREEN, False)]), "the former issuer retiring")
+            await until(
+                lambda: shows(world, [(plane.url, "Retiring"), (GREEN, "Standing")]), "the former issuer retiring"
+            )
             assert await trusted(world) == {plane.url, GREEN}
-            await until(lambda: shows(world, [(GREEN, False)]), "the new issuer only")
+            await until(lambda: shows(world, [(GREEN, "Standing")]), "the new issuer only")
             assert await trusted(world) == {GREEN}
             await until(lambda: has_told(world), "the events")
         finally:
@@ -58,13 +60,13 @@ async def trusted(world: World) -> set[str]:
     return {c.issuer for c in world.holder().credentials if c.subject == "system:serviceaccount:team:web"}
 
 
-async def shows(world: World, issuers: list[tuple[str, bool]]) -> bool:
-    """Whether the object is Ready, and its service account has credentials for these, retiring or not."""
+async def shows(world: World, credentials: list[tuple[str, str]]) -> bool:
+    """Whether the object is Ready, and its service account has credentials of these issuers, in these states."""
     status: dict[str, Any] = (await world.kubectl.get(FEDERATIONS, "web", "--namespace", "team")).get("status", {})
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", ()))
     rows = {row["name"]: row.get("credentials", ()) for row in status.get("federatedCredentials", ())}
-    shown = [(c["issuer"], "retiringSince" in c) for c in rows.get("pods", ())]
-    return ready and sorted(shown) == sorted(issuers)
+    shown = [(c["issuer"], c["state"]) for c in rows.get("pods", ())]
+    return ready and sorted(shown) == sorted(credentials)
 
 
 async def has_told(world: World) -> bool:

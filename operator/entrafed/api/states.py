@@ -39,6 +39,22 @@ class Origin(StrEnum):
         return cls.PRE_EXISTING if isinstance(value, str) else None
 
 
+class CredentialState(StrEnum):
+    """Why a credential stands."""
+
+    STANDING = "Standing"
+    """The item asks for it."""
+    RETIRING = "Retiring"
+    """It trusts an issuer that the cluster had before, whose last tokens are still good."""
+    REMAINING = "Remaining"
+    """Nothing that is allowed asks for it any more: it is being removed, or kept for a while."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "CredentialState | None":
+        """A state that a newer operator wrote is not known here yet: look again."""
+        return cls.REMAINING if isinstance(value, str) else None
+
+
 class OutputKind(StrEnum):
     """What the operator writes to in the cluster."""
 

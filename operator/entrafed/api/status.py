@@ -16,7 +16,7 @@ from entrafed.api.dumping import dump
 from entrafed.api.formats import MAX_EXPRESSION, MAX_VALUE
 from entrafed.api.metadata import MAX_ANNOTATION
 from entrafed.api.schema import TIME, camel_case, list_keyed_by
-from entrafed.api.states import ItemState, Origin, OutputKind
+from entrafed.api.states import CredentialState, ItemState, Origin, OutputKind
 
 MAX_ITEMS = 64
 """Items of a status: those of the spec, and those that left it while something of theirs still stands in Azure."""
@@ -67,10 +67,13 @@ class CredentialStatus:
     """The audience that tokens must have."""
     origin: Origin
     """Operator: made by the operator, and removed by it. PreExisting: found there, never changed and never removed."""
+    state: CredentialState = CredentialState.STANDING
+    """Standing: the item asks for it. Retiring: it trusts an issuer that the cluster had before, whose last tokens are
+    still good. Remaining: nothing that is allowed asks for it any more; it is being removed, or kept for a while: until
+    its successor can be made, or until the revocation delay is over."""
     retiring_since: Annotated[str, TIME] | None = None
-    """Set while the credential is retiring: since when those of the cluster's present issuers stand in its place, in
-    RFC 3339. It trusts an issuer that the cluster had before, whose last tokens are still good, and is removed after
-    the operator's issuer grace, counted from here."""
+    """Of one that is Retiring: since when those of the cluster's present issuers stand in its place, in RFC 3339. It is
+    removed after the operator's issuer grace, counted from here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=camel_case())

@@ -23,7 +23,8 @@ from entrafed.domain.asks import recorded_pair, recorded_trust
 from entrafed.domain.assignment_rows import identity_rows, role_rows, tenant_rows
 from entrafed.domain.assignment_summary import AssignmentItem, assignment_items, problem_at_home
 from entrafed.domain.conditions import Conditions
-from entrafed.domain.credentials import ObservedCredential, Pair, Trust
+from entrafed.domain.credential_rows import credential_row, remaining, sorted_by_name, with_state
+from entrafed.domain.credentials import Pair, Trust
 from entrafed.domain.demand import kept_by
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import BEING_REMOVED, IN_PROGRESS, Knowledge, Left, Outcome, Section, Standing
@@ -130,7 +131,7 @@ def _recorded(federation: Federation, knowledge: Knowledge) -> dict[str, _Item]:
         if credential is not None:
             place = _written_for(credential.pair, knowledge) or name
             item = items.setdefault(place, _Item(place, (), None))
-            items[place] = replace(item, credentials=(*item.credentials, _credential(credential, Origin.OPERATOR)))
+            items[place] = replace(item, credentials=(*item.credentials, credential_row(credential, Origin.OPERATOR)))
     return items
 
 
@@ -166,7 +167,7 @@ def _asked(
     now: float,
 ) -> _Item:
     """A row for an item of the spec."""
-    before = recorded[outcome.name].credentials if outcome.name in recorded else ()
+    before = tuple(with_state(c, outcome) for c in _credentials_of(outcome.name, recorded))
     if not _looked(knowledge):
         problem = (
             outcome.problem or knowledge.problem or (knowledge.finding and knowledge.finding.problem) or IN_PROGRESS
@@ -189,6 +190,10 @@ def _asked(
     return _Item(outcome.name, (*stands, *remains), what_moves_first, _denied_since(outcome, remains), remark)
 
 
+def _credentials_of(item: str, recorded: Mapping[str, _Item]) -> tuple[CredentialStatus, ...]:
+    return recorded[item].credentials if item in recorded else ()
+
+
 def _denied_since(outcome: Outcome, stands: Iterable[CredentialStatus]) -> str | None:
     """Since when an item is denied, or something that was made for it before and still stands."""
     if outcome.denied_since is None:
@@ -202,15 +207,18 @@ def _remains(
     left: Iterable[Left], outcome: Outcome, recorded: Mapping[str, _Item], begins: float | None
 ) -> tuple[CredentialStatus, ...]:
     """What stands without being asked for. Where its successors stand, it `begins` to retire, unless it has begun."""
-    since = {c.credential_name: c.retiring_since for item in recorded.values() for c in item.credentials}
+    before = {c.credential_name: c for item in recorded.values() for c in item.credentials}
     shown = []
     for one in left:
+        row = credential_row(one.credential, Origin.OPERATOR)
+        if row.credential_name in before:
+            known = before[row.credential_name]
+            row = replace(row, state=known.state, retiring_since=known.retiring_since)
         retirement = outcome.retiring.get(one.credential.pair) if one.credential.pair else None
-        known = since.get(one.credential.name)
         if retirement is not None:
             begun = retirement.since if retirement.since is not None or not retirement.certain else begins
-            known = None if begun is None else to_text(begun)
-        shown.append(replace(_credential(one.credential, Origin.OPERATOR), retiring_since=known))
+            row = replace(row, retiring_since=None if begun is None else to_text(begun))
+        shown.append(with_state(row, outcome))
     return tuple(shown)
 
 
@@ -218,7 +226,7 @@ def _standing(trust: Trust, standing: Standing, recorded: Iterable[_Item]) -> tu
     """What to record of a wanted trust. Drift forgotten would count as never written, and be made."""
     if standing.problem is not None and standing.problem.reason is Reason.DRIFTED:
         return _written(trust, recorded)
-    return (_credential(standing.credential, standing.origin),) if standing.credential else ()
+    return (credential_row(standing.credential, standing.origin),) if standing.credential else ()
 
 
 def _written(trust: Trust, recorded: Iterable[_Item]) -> tuple[CredentialStatus, ...]:
@@ -231,34 +239,17 @@ def _written(trust: Trust, recorded: Iterable[_Item]) -> tuple[CredentialStatus,
 def _removed(name: str, left: tuple[Left, ...], recorded: _Item | None) -> _Item:
     """A row for what the spec does not have any more. Since when it was denied stays known: it may be renamed only."""
     problem = next((one.problem for one in left if one.problem), BEING_REMOVED)
-    credentials = tuple(_credential(one.credential, Origin.OPERATOR) for one in left)
+    credentials = remaining(credential_row(one.credential, Origin.OPERATOR) for one in left)
     return _Item(name, credentials, problem, recorded.denied_since if recorded else None)
 
 
 def _unknown(recorded: Iterable[_Item], shown: frozenset[str], problem: Problem) -> list[_Item]:
     """Rows for recorded items that the spec does not have any more, while nobody has looked whether they are gone."""
     return [
-        _Item(item.name, ours, problem, item.denied_since)
+        _Item(item.name, remaining(ours), problem, item.denied_since)
         for item in recorded
         if item.name not in shown and (ours := tuple(c for c in item.credentials if c.origin is Origin.OPERATOR))
     ]
-
-
-def _credential(observed: ObservedCredential, origin: Origin) -> CredentialStatus:
-    return CredentialStatus(
-        credential_name=observed.name,
-        issuer=observed.issuer,
-        subject=observed.subject,
-        expression=observed.expression,
-        audience=observed.audiences[0] if observed.audiences else "",
-        origin=origin,
-    )
-
-
-def _sorted(credentials: tuple[CredentialStatus, ...]) -> tuple[CredentialStatus, ...]:
-    """In the order of their names, each once: the first counts."""
-    by_name = {c.credential_name: c for c in reversed(credentials)}
-    return tuple(by_name[name] for name in sorted(by_name))
 
 
 def _row(item: _Item) -> CredentialItemStatus:
@@ -269,7 +260,7 @@ def _row(item: _Item) -> CredentialItemStatus:
         reason=problem.reason if problem else item.remark.reason if item.remark else Reason.SYNCED,
         message=problem.message if problem else item.remark.message if item.remark else IN_PLACE,
         denied_since=item.denied_since,
-        credentials=_sorted(item.credentials),
+        credentials=sorted_by_name(item.credentials),
     )
 
 

@@ -44,7 +44,14 @@ def test_the_fields_are_spelled_as_users_spell_them() -> None:
                 "reason": "Synced",
                 "message": "done",
                 "credentials": [
-                    {"credentialName": "mif-a", "issuer": "i", "subject": "s", "audience": "a", "origin": "PreExisting"}
+                    {
+                        "credentialName": "mif-a",
+                        "issuer": "i",
+                        "subject": "s",
+                        "audience": "a",
+                        "origin": "PreExisting",
+                        "state": "Standing",
+                    }
                 ],
             }
         ],

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.reasons import Reason
-from entrafed.api.states import ItemState
+from entrafed.api.states import CredentialState, ItemState
 from entrafed.api.status import CredentialItemStatus, CredentialStatus, FederationStatus
 from entrafed.domain.credentials import Pair, Trust
 from entrafed.domain.errors import Problem, ProblemKind
@@ -47,10 +47,22 @@ def test_what_retires_is_dated_and_everything_is_ready() -> None:
     status = said(shown(OLD))
     assert credential(status, OLD).retiring_since == to_text(LATER)
     assert credential(status, NEW).retiring_since is None
+    assert (credential(status, OLD).state, credential(status, NEW).state) == (
+        CredentialState.RETIRING,
+        CredentialState.STANDING,
+    )
     assert ready(status).status is ConditionStatus.TRUE
     assert of(ConditionType.RECONCILING, status) is None
     assert (the_item(status).state, the_item(status).reason) == (ItemState.SYNCED, Reason.ISSUER_RETIRING)
     assert OLD.pair.issuer in ready(status).message
+
+
+def test_it_retires_still_while_the_issuers_cannot_be_read() -> None:
+    retiring = credential(said(shown(OLD)), OLD)
+    one = federation(ITEM, status=recorded(row("pods", retiring)))
+    unknown = Outcome("pods", (OLD, NEW), Problem(ProblemKind.TRANSIENT, Reason.ISSUER_UNKNOWN, "m"))
+    for found in (None, looked({}, Left(observed(OLD), None))):
+        assert credential(summarise(one, knowing(found, unknown), LATER), OLD) == retiring
 
 
 def test_its_date_stays() -> None:

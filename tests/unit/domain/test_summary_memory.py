@@ -8,7 +8,7 @@ from hypothesis import given
 from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
-from entrafed.api.states import ItemState, Origin
+from entrafed.api.states import CredentialState, ItemState, Origin
 from entrafed.domain.credentials import ObservedCredential
 from entrafed.domain.errors import ProblemKind
 from entrafed.domain.findings import Finding, Knowledge, Left, Outcome, Standing
@@ -59,7 +59,7 @@ def test_an_item_that_left_the_spec_is_shown_until_what_was_made_for_it_is_gone(
         looked({B: synced(B)}, Left(observed(A), None)),
     ):
         status = summarise(one, knowing(finding, outcome), LATER)
-        assert rows(status)["a"].credentials == (shown(A),)
+        assert rows(status)["a"].credentials == (replace(shown(A), state=CredentialState.REMAINING),)
         assert ready(status).status is not ConditionStatus.TRUE
     assert list(rows(summarise(one, knowing(looked({B: synced(B)}), outcome), LATER))) == ["b"]
 
@@ -68,7 +68,10 @@ def test_an_item_whose_former_credential_still_stands_is_not_in_place() -> None:
     one = federation(oidc("a", "job-b"), status=recorded(row("a", shown(A))))
     status = summarise(one, knowing(looked({B: synced(B)}, Left(observed(A), None)), Outcome("a", (B,))), LATER)
     assert rows(status)["a"].state is ItemState.PENDING
-    assert {c.credential_name for c in rows(status)["a"].credentials} == {credential_name(A), credential_name(B)}
+    assert {c.credential_name: c.state for c in rows(status)["a"].credentials} == {
+        credential_name(A): CredentialState.REMAINING,
+        credential_name(B): CredentialState.STANDING,
+    }
     assert of(ConditionType.RECONCILING, status) is not None
 
 
@@ -115,6 +118,24 @@ def test_what_no_rule_allows_any_more_is_told_and_dated_only_while_it_stands() -
     permitted = of(ConditionType.PERMITTED, status)
     assert permitted is not None
     assert permitted.status is ConditionStatus.TRUE
+
+
+def test_what_stands_for_a_denied_item_remains_and_for_a_suspended_or_unknown_one_it_stands() -> None:
+    one = federation(oidc("a", "job-a"), status=recorded(row("a", shown(A))))
+    not_permitted, unknown = problem(ProblemKind.FORBIDDEN, Reason.NOT_PERMITTED), problem(ProblemKind.TRANSIENT)
+    denied = Outcome("a", (A,), not_permitted, denied=frozenset({A.pair}), denied_since=CREATED_AT)
+    states = {CredentialState.REMAINING: [denied]}
+    suspended = problem(ProblemKind.WAITING, Reason.SUSPENDED)
+    states[CredentialState.STANDING] = [
+        Outcome("a", (A,), suspended),
+        Outcome("a", (A,), unknown),
+        Outcome("a", (), unknown),
+    ]
+    for state, outcomes in states.items():
+        for outcome in outcomes:
+            for finding in (None, looked({}, Left(observed(A), None))):
+                (credential,) = rows(summarise(one, knowing(finding, outcome), LATER))["a"].credentials
+                assert credential.state is state
 
 
 def test_a_denied_item_keeps_its_date_when_it_is_renamed() -> None:
