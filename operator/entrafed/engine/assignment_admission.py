@@ -138,7 +138,10 @@ class AssignmentAdmitter:
 
     async def _outcomes(self, federation: Federation, case: Case) -> tuple[AssignmentOutcome, ...]:
         if case.not_before is None:
-            return self._by_records(federation, case)
+            recorded = self._by_records(federation, case)
+            known = {(outcome.section, outcome.name) for outcome in recorded}
+            others = (one for one in self.untold(federation, SUSPENDED) if (one.section, one.name) not in known)
+            return (*recorded, *others)
         wish = WishCase(
             sign_in=case.access.sign_in,
             target=case.target,

@@ -1,5 +1,6 @@
 """What a status says of hosts, roles and tenants, from what is known of them; and that it forgets nothing of ours."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -122,8 +123,17 @@ def test_what_is_about_to_be_made_is_recorded_as_such() -> None:
 def test_what_others_made_with_something_wrong_about_it_is_no_row() -> None:
     conflict = Problem(ProblemKind.CONFLICT, Reason.ASSIGNMENT_CONFLICT, "another one stands")
     found = standing(origin=Origin.PRE_EXISTING, problem=conflict)
-    status = told(federation(), web(HOST), found={HOST: found})
+    asked = {"name": "web", "managedIdentity": {"resourceId": API.key}, "resources": [VM]}
+    status = told(federation(identityAssignments=[asked]), web(HOST), found={HOST: found})
     assert (item(status).resources, item(status).reason) == ((), Reason.ASSIGNMENT_CONFLICT)
+
+
+def test_an_item_that_left_a_suspended_object_is_shown_no_longer_than_what_was_made_for_it() -> None:
+    one = recorded(VM)
+    suspended = replace(web(HOST), problem=Problem(ProblemKind.WAITING, Reason.SUSPENDED, "suspended"), places=())
+    assert [row.name for row in told(one, suspended).identity_assignments] == ["web"]
+    gone = told(one, suspended, found={HOST: AssignmentFinding()})
+    assert gone.identity_assignments == ()
 
 
 @pytest.mark.parametrize("found", [{}, {HOST: AssignmentFinding(problem=BUSY)}], ids=["not looked", "cannot look"])

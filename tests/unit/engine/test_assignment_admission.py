@@ -136,6 +136,16 @@ async def test_neither_suspend_nor_retain_keep_what_was_denied_long_ago(more: di
     assert ask.needs_look
 
 
+async def test_each_item_of_a_suspended_object_is_told_of_whether_anything_was_made_for_it() -> None:
+    asked = [{"name": name, "managedIdentity": {"resourceId": IDENTITY}, "resources": [VM]} for name in ("new", "web")]
+    one = replace(recorded(suspend=True), spec=federation(suspend=True, identityAssignments=asked).spec)
+    outcomes = (await world().admit(one)).knowledge.assignments
+    assert {outcome.name: outcome.problem and outcome.problem.reason for outcome in outcomes} == {
+        "new": Reason.SUSPENDED,
+        "web": Reason.SUSPENDED,
+    }
+
+
 async def test_a_suspended_object_only_keeps_and_reads_nothing() -> None:
     made = world()
     ask = ask_at(await made.admit(recorded(suspend=True)))
