@@ -1,6 +1,8 @@
 """Callers and clocks for tests of simulated services: any principal with any rights, at any time."""
 
+import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, Self
 
@@ -8,6 +10,15 @@ from azure.core.credentials import AccessToken
 
 from entrafed_lab.azure import Delays, SimulatedAzure
 from entrafed_lab.azure.objects import ServicePrincipal
+
+MEANWHILE = 0.5  # seconds that a write lasts, so that another surely comes meanwhile
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Wait for something in the simulation."""
+    async with asyncio.timeout(60):
+        while not holds():  # noqa: ASYNC110 - the simulation sets no event
+            await asyncio.sleep(0.005)
 
 
 class MovableClock:

@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 
 import pytest
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 from kiota_abstractions.api_error import APIError
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
+from azure_callers import MEANWHILE, until
 from azure_clients import graph_client, operator_credential
 from entrafed_lab.azure import Delays, Fault, ServiceName, SimulatedAzure
 from entrafed_lab.azure.exchange import Call
@@ -19,12 +19,6 @@ from sign_in_world import denial, sign_in, trust, workload
 GRAPH = (ServiceName.GRAPH,)
 LOGIN = (ServiceName.LOGIN,)
 THE_SDK_GAVE_UP = (ServiceRequestError, ServiceResponseError)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - the simulation sets no event
-            await asyncio.sleep(0.01)
 
 
 async def test_a_status_is_answered_in_the_services_own_words(simulated_azure: SimulatedAzure) -> None:
@@ -145,9 +139,9 @@ async def test_what_is_held_is_done_later_though_nobody_waits_for_it_any_more(si
 
 async def test_what_hangs_does_not_hold_the_end() -> None:
     async with SimulatedAzure(delays=Delays.none()) as azure:
-        azure.faults.add(Fault(LOGIN, hang=True))
+        fault = azure.faults.add(Fault(LOGIN, hang=True))
         waiting = asyncio.create_task(sign_in(workload(azure)))
-        await asyncio.sleep(0.2)
+        await until(lambda: fault.hits == 1)
         ending = time.monotonic()
     assert time.monotonic() - ending < 1
     with pytest.raises(THE_SDK_GAVE_UP):
@@ -174,7 +168,7 @@ async def test_a_stopped_service_cuts_the_connections_that_are_open(simulated_az
 
 
 async def test_overlapping_writes_to_one_application_are_seen_in_the_log(simulated_azure: SimulatedAzure) -> None:
-    simulated_azure.faults.add(Fault(GRAPH, ("POST",), latency=0.2))
+    simulated_azure.faults.add(Fault(GRAPH, ("POST",), latency=MEANWHILE))
     graph = credentials_of(graph_as(simulated_azure))
     await asyncio.gather(graph.post(credential("one")), graph.post(credential("two")), return_exceptions=True)
     assert [record.overlapping for record in simulated_azure.log.writes()] == [True, True]

@@ -20,7 +20,7 @@ from arm_world import (
     refused,
     send,
 )
-from azure_callers import MovableClock, only
+from azure_callers import MEANWHILE, MovableClock, only, until
 from entrafed_lab.azure import SimulatedAzure, Variants
 from entrafed_lab.azure.objects import LIMIT
 from entrafed_lab.azure.seed import GITHUB, HOME_TENANT, WEB_IDENTITY
@@ -269,7 +269,7 @@ WRITES = {
 async def test_two_writes_under_one_identity_at_once_are_a_conflict(
     start_azure: StartAzure, writes: tuple[tuple[str, str], ...]
 ) -> None:
-    azure = await start_azure(delays=only(operation=0.1))
+    azure = await start_azure(delays=only(operation=MEANWHILE))
     azure.world.identity(WEB_IDENTITY).add_foreign_credential(name="old", issuer=GITHUB, subject="old")
     async with arm_as(azure) as arm:
         web = CredentialsOf(arm, "web")
@@ -296,12 +296,10 @@ async def test_one_write_after_the_other_is_no_conflict(start_azure: StartAzure)
 
 
 async def test_an_identity_that_goes_during_a_write_takes_nothing(start_azure: StartAzure) -> None:
-    azure = await start_azure(delays=only(operation=0.1))
+    azure = await start_azure(delays=only(operation=MEANWHILE))
     async with arm_as(azure) as arm:
         writing = asyncio.create_task(CredentialsOf(arm, "web").put("deploy"))
-        async with asyncio.timeout(5):
-            while not azure.world.identity(WEB_IDENTITY).writes_in_flight:  # noqa: ASYNC110 - nobody tells
-                await asyncio.sleep(0.005)
+        await until(lambda: azure.world.identity(WEB_IDENTITY).writes_in_flight)
         azure.world.recreate_identity(WEB_IDENTITY)
         with refused(404, "ParentResourceNotFound"):
             await writing

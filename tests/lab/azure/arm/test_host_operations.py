@@ -7,7 +7,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 
 from arm_hosts import PATCHED, HostCalls, block, hosts_as, planted_host
 from arm_world import header, refused, send
-from azure_callers import MovableClock, only
+from azure_callers import MEANWHILE, MovableClock, only, until
 from entrafed_lab.azure import Fault, ServiceName, SimulatedAzure, Variants
 from entrafed_lab.azure.host_types import HostKind
 from entrafed_lab.azure.hosts import Failure, throttled_behind_the_host
@@ -119,11 +119,11 @@ async def test_what_is_under_way_may_be_shown_at_once_or_afterwards(
 
 @pytest.mark.parametrize("kind", PATCHED)
 async def test_a_second_update_of_a_busy_host_is_a_conflict(start_azure: StartAzure, kind: HostKind) -> None:
-    azure = await start_azure(delays=only(operation=0.2, host_operation=0.3))
+    azure = await start_azure(delays=only(operation=MEANWHILE, host_operation=MEANWHILE))
     host = planted_host(azure, kind)
     async with hosts_as(azure) as hosts:
         first = asyncio.create_task(hosts.patch(host, block(WEB_IDENTITY)))
-        await asyncio.sleep(0.1)
+        await until(lambda: azure.world.host(host).running)
         with refused(409, BUSY[kind], "another operation"):
             await hosts.begin(host, block(WEB_IDENTITY, API_IDENTITY))
         await first

@@ -8,7 +8,7 @@ from azure.core.exceptions import HttpResponseError
 
 from arm_hosts import API_KEY, IDS, PATCHED, VERSIONS, WEB_KEY, HostCalls, block, hosts_as, planted_host
 from arm_world import IDENTITIES, ROOT, refused, send, stranger_with
-from azure_callers import only
+from azure_callers import MEANWHILE, only
 from entrafed_lab.azure import SimulatedAzure, Variants
 from entrafed_lab.azure.host_types import HostKind
 from entrafed_lab.azure.seed import API_IDENTITY, API_VM, BILLING_APP, WEB_IDENTITY, WEB_VM
@@ -445,7 +445,7 @@ async def test_the_request_log_names_hosts(simulated_azure: SimulatedAzure, host
 
 
 async def test_two_writers_of_one_machine_change_only_what_they_name(start_azure: StartAzure) -> None:
-    azure = await start_azure(delays=only(operation=0.05))
+    azure = await start_azure(delays=only(operation=MEANWHILE))
     host = planted_host(azure, HostKind.VIRTUAL_MACHINE)
     async with hosts_as(azure) as hosts:
         results = await asyncio.gather(

@@ -7,9 +7,9 @@ import pytest
 from msgraph.generated.models.federated_identity_credential import FederatedIdentityCredential
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
-from azure_callers import MovableClock, only
+from azure_callers import MEANWHILE, MovableClock, only, until
 from entrafed_lab.azure import SimulatedAzure, Variants
-from entrafed_lab.azure.seed import BILLING_OBJECT, HOME_TENANT, OPERATOR_PRINCIPAL
+from entrafed_lab.azure.seed import BILLING_OBJECT, HOME_TENANT, OPERATOR_PRINCIPAL, READER_OBJECT
 from entrafed_lab.azure.variants import ConcurrentWrites
 from graph_world import WRITE_ALL, Builder, credential, credentials_of, graph_as, names, refused
 from lab_fixtures import StartAzure
@@ -84,7 +84,7 @@ async def both_written(
     start_azure: StartAzure, variant: ConcurrentWrites
 ) -> tuple[Builder, list[BaseException | None]]:
     """Two credentials posted to one application at the same time: what is there, and what was said to the second."""
-    delays = only(operation=0.05)
+    delays = only(operation=MEANWHILE)
     azure = await start_azure(variants=Variants(concurrent_writes=variant), delays=delays)
     credentials = credentials_of(graph_as(azure))
     await names(credentials)  # connected
@@ -119,11 +119,10 @@ async def test_overlapping_writes_to_one_application_may_both_last(start_azure: 
 
 
 async def test_a_deletion_is_a_write_too(start_azure: StartAzure) -> None:
-    azure = await start_azure(delays=only(operation=0.05))
+    azure = await start_azure(delays=only(operation=MEANWHILE))
     credentials = credentials_of(graph_as(azure))
-    await names(credentials)
     first = asyncio.create_task(credentials.by_federated_identity_credential_id(SEEDED).delete())
-    await asyncio.sleep(0.025)
+    await until(lambda: azure.world.application(READER_OBJECT).writes_in_flight)
     with refused(409, "Directory_ConcurrencyViolation"):
         await credentials.post(credential("deploy"))
     await first
