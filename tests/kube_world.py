@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import pytest_asyncio
 import yaml
 
 from chart.rendering import ROOT, render
-from entrafed.api.metadata import CONNECTIONS, FEDERATIONS
+from entrafed.api.metadata import CONNECTIONS, FEDERATIONS, GROUP
 from entrafed_lab.controlplane import ControlPlane, Kubectl
 
 SYSTEM = "entrafed-system"
@@ -22,6 +23,7 @@ TENANT = "11111111-1111-1111-1111-111111111111"
 CLIENT = "22222222-2222-2222-2222-222222222222"
 ROLE_KINDS = ("ClusterRole", "ClusterRoleBinding", "ServiceAccount")
 LONGEST_LINE = 2**20  # bytes; one version of an object is one line of a watch
+WRITES = frozenset({"POST", "PUT", "PATCH", "APPLY", "DELETE"})
 _numbers = itertools.count()
 
 
@@ -67,13 +69,53 @@ class Cluster:
         """The operator's role with both outputs switched on in the chart; afterwards it is as it was."""
         values = {"outputs": {"serviceAccountAnnotations": True, "configMaps": True}}
         await self.apply(dict(render(values).one("ClusterRole", "entrafed").body))
+        await self.until_the_operator_may("patch", "", "serviceaccounts", allowed=True)
         try:
             yield
         finally:
             await self.apply(dict(render().one("ClusterRole", "entrafed").body))
+            await self.until_the_operator_may("patch", "", "serviceaccounts", allowed=False)
 
     async def new_token(self) -> str:
         return (await self.plane.kubectl("create", "token", "entrafed", "--namespace", SYSTEM)).strip()
+
+    @property
+    def as_operator(self) -> Kubectl:
+        """kubectl with the operator's way in."""
+        return self.plane.kubectl.with_kubeconfig(self.kubeconfig)
+
+    async def may_the_operator(self, verb: str, group: str, resource: str) -> bool:
+        """What the API server answers when the operator itself asks, for all namespaces."""
+        kind, _, subresource = resource.partition("/")
+        attributes = {"verb": verb, "group": group, "resource": kind, "subresource": subresource}
+        question = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        create = ("create", "--validate=false", "-o", "json", "-f", "-")  # validating, kubectl would list all kinds
+        answer = json.loads(await self.as_operator(*create, stdin=json.dumps(question)))
+        return bool(answer["status"]["allowed"])
+
+    async def writes(self) -> int:
+        """Requests so far that changed objects of our group, as the API server itself counts them.
+
+        Those by which its namespace controller empties the namespaces of earlier tests are left out.
+        """
+        counted = await self.plane.kubectl("get", "--raw", "/metrics")
+        total = 0.0
+        for text, count in re.findall(r"^apiserver_request_total\{(.*)\} (\S+)$", counted, re.MULTILINE):
+            labels = dict(re.findall(r'(\w+)="(.*?)"', text))
+            empties_a_namespace = labels["verb"] == "DELETE" and labels["scope"] != "resource"
+            if labels["group"] == GROUP and labels["verb"] in WRITES and not empties_a_namespace:
+                total += float(count)
+        return int(total)
+
+    async def until_the_operator_may(self, verb: str, group: str, resource: str, *, allowed: bool) -> None:
+        """Roles count a moment after they were applied: the API server watches them."""
+        async with asyncio.timeout(60):
+            while await self.may_the_operator(verb, group, resource) is not allowed:
+                pass
 
 
 async def watched(kubectl: Kubectl, *arguments: str) -> AsyncGenerator[dict[str, Any]]:
@@ -133,6 +175,7 @@ async def installed(plane: ControlPlane, directory: Path) -> Cluster:
     await cluster.apply(*(dict(m.body) for kind in ROLE_KINDS for m in render().of(kind)))
     cluster.token_file.write_text(await cluster.new_token() + "\n")
     cluster.kubeconfig.write_text(yaml.safe_dump(_kubeconfig(cluster)))
+    await cluster.until_the_operator_may("patch", GROUP, FEDERATIONS, allowed=True)
     return cluster
 
 

@@ -23,8 +23,9 @@ from entrafed_lab.controlplane import Kubectl, KubectlError
 from kube_world import SYSTEM, Cluster
 
 PROGRAM = Path(sys.executable).with_name("entrafed")
-PATIENCE = 30.0  # seconds
+PATIENCE = 60.0  # seconds; far more than anything takes, so that a busy machine breaks no test
 POLL = 0.02  # seconds
+ENDS_WITHIN = 15.0  # seconds from SIGTERM: three times what is promised, for a busy machine
 
 
 class Operator:

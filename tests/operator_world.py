@@ -6,7 +6,6 @@ What its users do is done with kubectl; what they see is read with `kubectl get 
 import asyncio
 import contextlib
 import json
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -27,15 +26,13 @@ from entrafed_lab.azure.seed import (
     WEB_IDENTITY,
     Seed,
 )
-from entrafed_lab.controlplane import Kubectl
+from entrafed_lab.controlplane import Kubectl, KubectlError
 from gitops import SAME, argo_health, flux_status
 from kstatus import KStatus, kstatus
 from kube_world import Cluster, watched
 from lab_fixtures import OPERATOR_SUBJECT, StartAzure
 from manifests import BLOB_READER, Manifest, federation
 from operator_process import PATIENCE, POLL, Operator, release, until
-
-WRITES = frozenset({"POST", "PUT", "PATCH", "APPLY", "DELETE"})
 
 ON_APPLICATION: Manifest = {"application": {"clientId": READER_APP}}
 ON_IDENTITY: Manifest = {"managedIdentity": {"resourceId": WEB_IDENTITY}}
@@ -188,16 +185,19 @@ class World:
         return next((row for row in self.status(name).get("federatedCredentials", ()) if row["name"] == item), {})
 
     def is_ready(self, name: str = "web") -> bool:
-        return self._is_observed(name) and self.condition("Ready", name).get("status") == "True"
+        return self._is_observed(self.seen(name), name) and self.condition("Ready", name).get("status") == "True"
 
     def reason(self, name: str = "web") -> str:
         """Why it is, or is not, ready; empty until the spec that was applied last has been observed."""
-        return str(self.condition("Ready", name).get("reason", "")) if self._is_observed(name) else ""
+        return self._reason_of(self.seen(name), name)
 
-    def _is_observed(self, name: str) -> bool:
-        seen = self.seen(name)
-        observed = seen.get("status", {}).get("observedGeneration")
-        return bool(seen) and observed == seen["metadata"]["generation"] >= self._generations.get(name, 0)
+    def _reason_of(self, version: Manifest, name: str) -> str:
+        conditions = version.get("status", {}).get("conditions", ()) if self._is_observed(version, name) else ()
+        return next((str(c["reason"]) for c in conditions if c["type"] == "Ready"), "")
+
+    def _is_observed(self, version: Manifest, name: str) -> bool:
+        observed = version.get("status", {}).get("observedGeneration")
+        return bool(version) and observed == version["metadata"]["generation"] >= self._generations.get(name, 0)
 
     async def until(self, holds: Callable[[], object], wanted: str, within: float = PATIENCE) -> None:
         """Wait for something that a change of an object, or time, makes hold."""
@@ -218,6 +218,15 @@ class World:
 
     async def until_reason(self, reason: str, name: str = "web", within: float = PATIENCE) -> None:
         await self.until(lambda: self.reason(name) == reason, f"{name} {reason}", within)
+
+    async def until_shown(self, reason: str, name: str = "web") -> None:
+        """Wait until some version of the spec that was applied last has had this reason, for however short a time."""
+
+        def was_shown() -> bool:
+            reasons = (self._reason_of(version.body, name) for version in self.versions.get(name, ()))
+            return reason in reasons
+
+        await self.until(was_shown, f"{name} {reason} for a while")
 
     async def until_gone(self, *names: str, within: float = PATIENCE) -> None:
         for name in names or ("web",):
@@ -241,15 +250,7 @@ class World:
 
     async def operator_writes(self) -> int:
         """Requests so far that changed objects of our group, as the API server counts them, less this test's own."""
-        counted = await self.kubectl("get", "--raw", "/metrics")
-        series = re.findall(r'^apiserver_request_total\{(.*group="entrafed.io".*)\} (\S+)$', counted, re.MULTILINE)
-        total = 0.0
-        for text, count in series:
-            labels = dict(re.findall(r'(\w+)="(.*?)"', text))
-            emptying_a_namespace = labels["verb"] == "DELETE" and labels["scope"] != "resource"  # its controller does
-            if labels["verb"] in WRITES and not emptying_a_namespace:
-                total += float(count)
-        return int(total) - self.own_writes
+        return await self.cluster.writes() - self.own_writes
 
     # What Azure holds
 
@@ -331,15 +332,21 @@ async def new_world(operator: Operator, cluster: Cluster, start_azure: StartAzur
 
 
 async def _leave(world: World) -> None:
-    """Let the operator clean up while its Azure is there; what it cannot is taken out of its sight."""
+    """Let the operator clean up while its Azure is there; what it cannot is taken out of its sight. Then nothing of
+    this world is written to any more: the next test may count."""
     await world.kubectl("delete", FEDERATIONS, "--all", "--namespace", world.namespace, "--wait=false")
     with contextlib.suppress(AssertionError):
         await world.until_gone(*world.versions, within=3)
     for name in world.versions:
         if world.seen(name):
             await release(world.kubectl, FEDERATIONS, world.seen(name)["metadata"])
-    connections = (f"{CONNECTIONS}/{name}" for name in world.connections)
+    connections = [f"{CONNECTIONS}/{name}" for name in world.connections]
     await world.kubectl("delete", f"namespace/{world.namespace}", *connections, "--wait=false", "--ignore-not-found")
+    try:
+        await world.kubectl("wait", "--for=delete", *connections, "--timeout=10s")
+    except KubectlError:  # the operator does not run
+        for name in world.connections:
+            await release(world.kubectl, CONNECTIONS, {"name": name})
 
 
 @pytest_asyncio.fixture

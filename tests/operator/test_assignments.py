@@ -31,14 +31,13 @@ from operator_process import Operator, StartOperator
 from operator_world import RESOURCE_GROUP, NewWorld, World
 
 PAGES = Path(__file__).parents[2] / "docs" / "how-to"
-TIME_SCALE = 0.2
 SETTLED = 0.6  # seconds; what would still be written after Ready has been by then
 SECTIONS = ("federatedCredentials", "identityAssignments", "roleAssignments", "tenants")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def operator(start_operator: StartOperator) -> Operator:
-    return await start_operator(time_scale=TIME_SCALE, azure_rate_scale=100)
+    return await start_operator(azure_rate_scale=100)
 
 
 @pytest_asyncio.fixture

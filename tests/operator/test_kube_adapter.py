@@ -33,7 +33,6 @@ from entrafed.kube.client import Body, Client, path_of
 from entrafed.kube.cluster import cluster_id, list_federation_uids
 from entrafed.runtime.clock import SystemClock
 from entrafed.runtime.writes import WriteGate
-from entrafed_lab.controlplane import Kubectl
 from kube_world import SYSTEM, Cluster, cluster
 
 __all__ = ["cluster"]
@@ -268,7 +267,7 @@ async def test_the_cluster_is_known_by_the_uid_of_kube_system(cluster: Cluster, 
 
 
 async def test_the_operator_is_the_charts_service_account(cluster: Cluster) -> None:
-    review = json.loads(await as_operator(cluster)("auth", "whoami", "-o", "json"))
+    review = json.loads(await cluster.as_operator("auth", "whoami", "-o", "json"))
 
     assert review["status"]["userInfo"]["username"] == f"system:serviceaccount:{SYSTEM}:entrafed"
 
@@ -290,7 +289,7 @@ async def test_the_operator_is_the_charts_service_account(cluster: Cluster) -> N
     ],
 )
 async def test_the_operator_may_not(verb: str, group: str, resource: str, cluster: Cluster) -> None:
-    assert await may_the_operator(cluster, verb, group, resource) is False
+    assert await cluster.may_the_operator(verb, group, resource) is False
 
 
 @pytest.mark.parametrize("kind", OutputKind)
@@ -303,35 +302,17 @@ async def test_an_output_that_the_chart_does_not_allow_is_forbidden(
 
 async def test_with_all_outputs_the_operator_still_makes_no_service_account_and_lists_nothing(cluster: Cluster) -> None:
     async with cluster.allowing_outputs():
-        assert await may_the_operator(cluster, "patch", "", "serviceaccounts") is True
+        assert await cluster.may_the_operator("patch", "", "serviceaccounts") is True
         for verb, resource in (
             ("create", "serviceaccounts"),
             ("create", "serviceaccounts/token"),
             ("list", "configmaps"),
         ):
-            assert await may_the_operator(cluster, verb, "", resource) is False
+            assert await cluster.may_the_operator(verb, "", resource) is False
 
 
 async def test_the_api_server_says_so_when_the_operator_may(cluster: Cluster) -> None:
-    assert await may_the_operator(cluster, "patch", GROUP, FEDERATIONS) is True
-
-
-def as_operator(cluster: Cluster) -> Kubectl:
-    return cluster.plane.kubectl.with_kubeconfig(cluster.kubeconfig)
-
-
-async def may_the_operator(cluster: Cluster, verb: str, group: str, resource: str) -> bool:
-    """What the API server answers when the operator itself asks, for all namespaces."""
-    kind, _, subresource = resource.partition("/")
-    attributes = {"verb": verb, "group": group, "resource": kind, "subresource": subresource}
-    question = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": attributes},
-    }
-    create = ("create", "--validate=false", "-o", "json", "-f", "-")  # validating, kubectl would list all definitions
-    answer = json.loads(await as_operator(cluster)(*create, stdin=json.dumps(question)))
-    return bool(answer["status"]["allowed"])
+    assert await cluster.may_the_operator("patch", GROUP, FEDERATIONS) is True
 
 
 async def test_what_is_there_at_the_start_is_listed_by_uid(client: Client, web: Federation) -> None:

@@ -9,12 +9,11 @@ from entrafed.api.metadata import CONNECTIONS
 from entrafed_lab.azure import Fault, ServiceName
 from entrafed_lab.azure.seed import API_IDENTITY, WEB_IDENTITY
 from manifests import from_identity, from_oidc
-from operator_process import Operator, StartOperator
+from operator_process import ENDS_WITHIN, Operator, StartOperator
 from operator_world import ON_IDENTITY, TARGETS, World
 
 TIME_SCALE = 0.015
 """Half a second for a request, nine for what somebody must mend, a quarter between two looks for what is gone."""
-SOON = 5.0  # seconds
 DIRECTORY = (ServiceName.GRAPH, ServiceName.ARM)
 CREDENTIALS = "(?i)federatedIdentityCredentials"
 """Part of every path to a credential; reads that share a request are a POST too, to another path."""
@@ -76,7 +75,7 @@ async def test_an_outage_is_reported_as_what_it_is_and_forgotten_when_it_is_over
         )
     )
     for kind in TARGETS:
-        await world.until_reason(outage.reason, kind, within=SOON)
+        await world.until_reason(outage.reason, kind)
         assert world.condition("Ready", kind)["status"] == "False"
         assert world.condition("Reconciling", kind)["status"] == "True"
         assert world.item("any", kind)["reason"] == outage.reason
@@ -112,7 +111,7 @@ async def test_what_somebody_must_mend_says_so_and_is_looked_at_again(world: Wor
         "login": "SignInFailed",
     }
     for name, reason in reasons.items():
-        await world.until_reason(reason, name, within=SOON)
+        await world.until_reason(reason, name)
         assert world.condition("Stalled", name)["status"] == "True"
         (item,) = world.status(name)["federatedCredentials"]
         assert (item["state"], item["reason"]) == ("Failed", reason)
@@ -128,7 +127,7 @@ async def test_an_item_that_cannot_be_written_does_not_hold_up_the_others(world:
     await world.apply(
         world.federation(from_oidc(subject="one", name="a"), from_oidc(subject="two", name="b"), target=ON_IDENTITY)
     )
-    await world.until_reason("ValueRefused", within=SOON)
+    await world.until_reason("ValueRefused")
 
     assert len(world.ours(WEB_IDENTITY)) == 1
     assert sorted(world.item(name)["state"] for name in "ab") == ["Failed", "Synced"]
@@ -145,12 +144,12 @@ async def test_a_target_that_cannot_be_found_is_waited_for_then_reported_and_tak
     for fault in NOT_FOUND:
         world.azure.faults.add(fault)
     await world.apply(world.federation(from_oidc(name="renamed"), target=target))
-    await world.until_reason("TargetNotReady", within=SOON)
-    await world.until_reason("TargetNotFound", within=SOON)
+    await world.until_shown("TargetNotReady")
+    await world.until_reason("TargetNotFound")
     assert world.condition("Stalled")["status"] == "True"
 
     world.azure.faults.clear()
-    await world.until_ready(within=SOON)
+    await world.until_ready()
     assert len(world.ours(key)) == 1
     assert len(world.azure.log.writes()) == writes
 
@@ -162,7 +161,7 @@ async def test_sigterm_while_azure_is_silent_ends_the_process_and_loses_nothing(
     await world.apply(*(world.federation(from_oidc(), name=kind, target=on) for kind, (_, on) in TARGETS.items()))
     await world.until(lambda: silence.hits >= 2, "both writes under way")
     code, seconds = await operator.end()
-    assert (code, seconds < 5) == (0, True)
+    assert (code, seconds < ENDS_WITHIN) == (0, True)
 
     silence.remove()
     operator.start()
@@ -239,15 +238,15 @@ async def test_a_deletion_that_azure_refuses_says_so_ends_with_the_process_and_y
     await world.until_ready()
     refused = refuse_deletions(world, kind)
     await world.delete("web")
-    await world.until_reason("DeletionBlocked", within=SOON)
+    await world.until_reason("DeletionBlocked")
     assert refused in world.condition("Ready")["message"]
 
     code, seconds = await operator.end()
-    assert (code, seconds < 5) == (0, True)
+    assert (code, seconds < ENDS_WITHIN) == (0, True)
     operator.start()
     await operator.until_ready()
     await world.apply(world.federation(from_oidc(), target=target, deletionPolicy="Retain"))
-    await world.until_gone(within=SOON)
+    await world.until_gone()
     assert list(world.ours(key).values()) == ["job-17"]
 
 
@@ -256,7 +255,7 @@ async def test_a_deletion_waits_for_azure_to_come_back(world: World) -> None:
     await world.until_ready()
     await world.azure.stop(ServiceName.GRAPH)
     await world.delete("web")
-    await world.until_reason("DeletionBlocked", within=SOON)
+    await world.until_reason("DeletionBlocked")
     await world.azure.resume(ServiceName.GRAPH)
     await world.until_gone()
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import signal
 import sys
 import time
@@ -18,13 +17,12 @@ from entrafed.kube.access import Access, Kubeconfig
 from entrafed.runtime.process import Ending, Process, World
 from entrafed.runtime.settings import Settings, load_settings
 from kube_world import Cluster, cluster
+from operator_process import ENDS_WITHIN, PATIENCE, until
 from recording_operator import RecordingEngine
 
 __all__ = ["cluster"]
 
 PROGRAM = Path(__file__).parents[1] / "recording_operator.py"
-PATIENCE = 30.0  # seconds
-POLL = 0.03  # seconds
 
 
 class Running:
@@ -72,11 +70,10 @@ class Running:
         return code, ended - started
 
     async def _until(self, condition: Callable[[], Awaitable[bool]], wanted: str) -> None:
-        for _ in range(int(PATIENCE / POLL)):
-            if await condition():
-                return
-            await asyncio.sleep(POLL)
-        raise AssertionError(f"not {wanted}; told {self.told[-5:]}, logged {self.logged[-5:]}")
+        try:
+            await until(condition, wanted)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; told {self.told[-5:]}, logged {self.logged[-5:]}") from None
 
 
 @asynccontextmanager
@@ -141,7 +138,7 @@ async def test_sigterm_ends_it_at_once_when_nothing_is_under_way(cluster: Cluste
         code, seconds = await operator.end()
 
     assert code == 0
-    assert seconds < 2
+    assert seconds < ENDS_WITHIN
     assert operator.told[-1] == ["stopped"]
 
 
@@ -151,7 +148,7 @@ async def test_sigterm_ends_it_within_five_seconds_when_the_engine_hangs(cluster
         code, seconds = await operator.end()
 
     assert code == 0
-    assert seconds < 5
+    assert seconds < ENDS_WITHIN
 
 
 async def test_sigterm_ends_it_while_it_still_waits_for_the_api_server(cluster: Cluster, tmp_path: Path) -> None:
@@ -165,37 +162,26 @@ async def test_sigterm_ends_it_while_it_still_waits_for_the_api_server(cluster: 
         code, seconds = await operator.end()
 
     assert code == 0
-    assert seconds < 2
+    assert seconds < ENDS_WITHIN
 
 
 async def test_a_start_writes_nothing(cluster: Cluster) -> None:
     await cluster.new_federation(await cluster.new_namespace())
-    before = await writes_to_our_group(cluster)
+    before = await cluster.writes()
     for _ in range(2):
         async with running(cluster.kubeconfig) as operator:
             await operator.until_ready()
             await operator.end()
 
-    assert await writes_to_our_group(cluster) == before
-
-
-async def writes_to_our_group(cluster: Cluster) -> float:
-    """As the API server itself counts them."""
-    counted = await cluster.plane.kubectl("get", "--raw", "/metrics")
-    series = re.compile(r'^apiserver_request_total\{(?=.*group="entrafed.io")(.*)\} (\S+)$', re.MULTILINE)
-    return sum(
-        float(count)
-        for labels, count in series.findall(counted)
-        if (verb := re.search(r'verb="(\w+)"', labels)) and verb[1] not in ("GET", "LIST", "WATCH")
-    )
+    assert await cluster.writes() == before
 
 
 async def test_the_test_for_writes_sees_a_write(cluster: Cluster) -> None:
     namespace = await cluster.new_namespace()
-    before = await writes_to_our_group(cluster)
+    before = await cluster.writes()
     await cluster.new_federation(namespace)
 
-    assert await writes_to_our_group(cluster) == before + 1
+    assert await cluster.writes() == before + 1
 
 
 async def test_a_token_replaced_while_it_runs_is_presented_by_the_watch(cluster: Cluster) -> None:
