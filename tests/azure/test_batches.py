@@ -1,7 +1,6 @@
 """Reads of Graph that are ready at the same moment share a request, and are answered as if each had been sent alone."""
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from azure_callers import MEANWHILE, until
 from cloud_world import ISSUER, THE_APPLICATION, Connected, connected, new_credential
 from entrafed.api.federation import ApplicationTarget, Target
 from entrafed.api.reasons import Reason
@@ -138,9 +138,9 @@ async def test_a_retry_after_of_one_holds_all_who_share_the_budget(world: Connec
     raised = problem_of(results[1])
     assert (raised.problem.reason, raised.problem.after) == (Reason.THROTTLED, 0.5)
     assert is_right(parents[0], results[0])
-    answered = time.time()
+    (throttled,) = (record for record in world.requests() if record.status == 429)
     await lists(world, parents)
-    assert min(record.started for record in world.requests()) - answered > 0.4
+    assert min(record.started for record in world.requests()) - throttled.finished > 0.4
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ async def test_what_is_wrong_with_the_request_as_a_whole_says_nothing_of_what_wa
     simulated_azure: SimulatedAzure, operator_token: Path, fault: Fault, reason: Reason
 ) -> None:
     """Above all it never means that an application is gone, or that somebody must act."""
-    impatient = CallTiming(request_timeout=0.5)
+    impatient = CallTiming(request_timeout=1.0)
     async with connected(simulated_azure, operator_token, timing=impatient) as world:
         parents = applications(world, 3)
         struck = replace(fault, services=GRAPH, path_regex=r"\$batch")
@@ -194,9 +194,9 @@ async def test_one_who_is_cancelled_takes_nobody_with_him(start_azure: StartAzur
     async with connected(azure, operator_token) as world:
         parents = applications(world, 4)
         await world.cloud.own_identity(world.sign_in)
-        azure.faults.add(Fault(GRAPH, path_regex=r"\$batch", latency=0.2))
+        slow = azure.faults.add(Fault(GRAPH, path_regex=r"\$batch", latency=MEANWHILE))
         calls = [asyncio.ensure_future(world.cloud.credentials(world.sign_in, parent)) for parent in parents]
-        await asyncio.sleep(0.1)
+        await until(lambda: slow.hits)
         calls[1].cancel()
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert [is_right(*pair) for pair in zip(parents, results, strict=True)] == [1, 0, 1, 1]

@@ -21,7 +21,7 @@ from lab_fixtures import StartAzure
 
 SERVICES = {APPLICATION: ServiceName.GRAPH, IDENTITY: ServiceName.ARM}
 HTML = "<html><body>502 Bad Gateway</body></html>"
-IMPATIENT = CallTiming(request_timeout=0.4)
+IMPATIENT = CallTiming(request_timeout=1.0)
 
 each_parent = pytest.mark.parametrize("parent", PARENTS, ids=lambda parent: parent.kind.name.lower())
 
@@ -126,7 +126,7 @@ async def test_a_hang_ends_in_the_request_timeout(
     async with connected(simulated_azure, operator_token, timing=IMPATIENT) as world:
         await warmed_up(world, parent)
         simulated_azure.faults.add(Fault(services=(SERVICES[parent],), hang=True))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             raised = await problem_of(write(world, parent))
         simulated_azure.faults.clear()
         assert raised.problem.reason is Reason.AZURE_UNAVAILABLE
@@ -146,7 +146,7 @@ async def test_a_service_that_hangs_keeps_nobody_from_the_other(
         simulated_azure.faults.add(Fault(services=(ServiceName.GRAPH,), hang=True))
         stuck = [asyncio.ensure_future(listing(world, APPLICATION)) for _ in range(20)]
         await asyncio.sleep(0.1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             await listing(world, IDENTITY)
         for call in stuck:
             call.cancel()
@@ -166,7 +166,7 @@ async def test_hundreds_of_cancelled_calls_leave_nothing_behind(
                 call.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
         slow.remove()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await asyncio.gather(*(listing(world, parent) for parent in PARENTS * 10))
 
 

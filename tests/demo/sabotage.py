@@ -169,7 +169,7 @@ async def deletions_fail(lab: Lab) -> AsyncIterator[None]:
     """Until undone, when the pending one succeeds."""
     async with fault(ServiceName.GRAPH, "DELETE", status=429, code="TooManyRequests", retry_after=1)(lab):
         yield
-    await lab.cluster.kubectl("wait", "--for=delete", f"mif/{FEDERATION}", f"--namespace={NAMESPACE}", "--timeout=30s")
+    await lab.cluster.kubectl("wait", "--for=delete", f"mif/{FEDERATION}", f"--namespace={NAMESPACE}", "--timeout=60s")
 
 
 def principal(lab: Lab) -> str:

@@ -22,11 +22,13 @@ from entrafed_lab.lab import Lab, Parts, Wish
 from entrafed_lab.operator_process import PROGRAM
 from lab.controlplane.processes import mentioning
 
-from .sabotage import SABOTAGES, fault
+from .sabotage import SABOTAGES, Sabotage, fault
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.usefixtures("binaries"), pytest.mark.asyncio(loop_scope="module")]
 EXPLANATION = "AADSTS700213: no federated identity credential has the token's subject"
+PATIENCE = (4, 8, 16, 32)
+"""Seconds for which a run of the demo waits for each thing; on a machine that is too busy for a few, for more."""
 AtStep = Callable[[Step, Process], Awaitable[None]]
 
 
@@ -54,7 +56,7 @@ async def perform(directory: Path, *options: str, at: AtStep) -> Performance:
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(240):
         while line := (await process.stdout.readline()).decode():
             shown.append(line)
             announced = re.fullmatch(rf"\d+/{len(Step)}  (.*)\n", line)
@@ -73,7 +75,7 @@ async def test_the_demo_shows_all_that_it_claims_and_leaves_nothing_running(tmp_
 
     shown = await perform(tmp_path / "lab", at=note)
     assert (shown.code, shown.seen, steps) == (0, list(Check), list(Step)), shown.text
-    assert shown.seconds < 60
+    assert shown.seconds < 180  # three times what is promised, for a busy machine
     assert "payments:batch" in shown.text
     assert EXPLANATION in shown.text
     assert mentioning(tmp_path) == set()
@@ -106,17 +108,25 @@ async def lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
 
 @pytest.mark.parametrize("check", list(Check), ids=lambda check: check.name)
 async def test_the_demo_fails_when_what_it_claims_is_not_so(lab: Lab, check: Check) -> None:
-    sabotage = SABOTAGES[check]
+    before = list(Check)[: list(Check).index(check)]
+    for seconds in PATIENCE:
+        shown = await spoiled(lab, SABOTAGES[check], within=seconds)
+        if shown.seen == before:
+            break
+    assert shown.seen == before, shown.text
+    assert shown.code == 1, shown.text
+    assert f"\nNot seen: {check}" in shown.text
+
+
+async def spoiled(lab: Lab, sabotage: Sabotage, *, within: float) -> Performance:
+    """A run of the demo with a sabotage, which is undone in the end."""
     async with AsyncExitStack() as undoing:
 
         async def spoil(step: Step, _: Process) -> None:
             if step is sabotage.before:
                 await undoing.enter_async_context(sabotage.deed(lab))
 
-        shown = await perform(lab.files.directory, "--within=4", at=spoil)
-    assert shown.code == 1, shown.text
-    assert shown.seen == list(Check)[: list(Check).index(check)], shown.text
-    assert f"\nNot seen: {check}" in shown.text
+        return await perform(lab.files.directory, f"--within={within}", at=spoil)
 
 
 async def test_a_node_of_entra_that_has_not_heard_yet_is_not_taken_for_the_refusal(lab: Lab) -> None:

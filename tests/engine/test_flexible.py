@@ -140,6 +140,7 @@ async def test_a_changed_audience_is_an_update_of_the_same_credential(world: Eng
 
 
 async def test_a_restart_and_a_second_pass_write_nothing_and_list_once(world: EngineWorld) -> None:
+    world.report_late()
     async with world.operator():
         world.cluster.apply(federation(flexible(), oidc("exact")))
         await world.until_quiet()

@@ -13,6 +13,7 @@ def recorded(world: EngineWorld, name: str = "web") -> set[str]:
 
 
 async def test_a_look_at_what_is_no_longer_allowed_costs_one_write(world: EngineWorld) -> None:
+    world.report_late()
     async with world.operator():
         world.cluster.apply(federation(oidc("a")))
         await world.until(world.is_ready)
@@ -107,6 +108,7 @@ async def test_what_is_recorded_of_a_suspended_object_after_its_rule_was_withdra
 
 
 async def test_a_request_to_look_again_is_heard_where_no_rule_ever_allowed_the_target(world: EngineWorld) -> None:
+    world.report_late()
     world.connect()
     async with world.operator():
         world.cluster.apply(federation(oidc("a")))

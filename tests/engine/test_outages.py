@@ -76,7 +76,7 @@ async def test_a_switch_to_retain_frees_a_deletion_that_azure_refuses(world: Eng
         world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "web")
         await world.until(lambda: world.reason() == "DeletionBlocked")
         world.cluster.apply(federation(oidc("a"), deletionPolicy="Retain"))
-        await world.until(lambda: world.cluster.federation(NAMESPACE, "web") is None, within=1.0)
+        await world.until(lambda: world.cluster.federation(NAMESPACE, "web") is None, within=world.timing.forbidden / 2)
     assert len(world.ours()) == 1
 
 

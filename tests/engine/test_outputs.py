@@ -67,6 +67,7 @@ async def test_a_config_map_holds_what_the_azure_sdks_read(world: EngineWorld) -
 
 
 async def test_outputs_cost_a_record_before_they_are_written_and_a_second_look_nothing(world: EngineWorld) -> None:
+    world.report_late()
     world.service_account()
     async with world.operator():
         world.cluster.apply(federation(oidc("first"), name="warm-up"))

@@ -61,6 +61,7 @@ async def test_the_status_tells_what_stands(world: EngineWorld) -> None:
 
 
 async def test_a_creation_costs_two_writes_to_kubernetes_an_edit_one_a_deletion_one(world: EngineWorld) -> None:
+    world.report_late()
     async with world.operator():
         world.cluster.apply(federation(oidc("first"), name="warm-up"))
         await world.until_quiet()
@@ -79,6 +80,7 @@ async def test_a_creation_costs_two_writes_to_kubernetes_an_edit_one_a_deletion_
 
 
 async def test_labels_and_annotations_cost_nothing(world: EngineWorld) -> None:
+    world.report_late()
     async with world.operator():
         world.cluster.apply(federation(oidc("ci")))
         await world.until_quiet()
@@ -94,6 +96,7 @@ async def test_labels_and_annotations_cost_nothing(world: EngineWorld) -> None:
 
 
 async def test_a_restart_writes_nothing_anywhere(world: EngineWorld) -> None:
+    world.report_late()
     async with world.operator():
         world.cluster.apply(federation(oidc("ci"), account("web")))
         await world.until_quiet()
@@ -107,6 +110,7 @@ async def test_a_restart_writes_nothing_anywhere(world: EngineWorld) -> None:
 
 
 async def test_a_second_pass_reads_and_writes_nothing(world: EngineWorld) -> None:
+    world.report_late()
     async with world.operator():
         world.cluster.apply(federation(oidc("ci"), account("web")))
         await world.until_quiet()

@@ -71,6 +71,7 @@ async def test_it_goes_in_time_though_the_watch_is_slower_than_the_operator(worl
 
 
 async def test_it_costs_as_few_writes_as_there_is_to_tell(world: EngineWorld) -> None:
+    world.report_late()
     of_short_grace(world, 1.0)
     async with world.operator():
         world.cluster.apply(federation(WEB))

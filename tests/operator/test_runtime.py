@@ -139,7 +139,7 @@ async def test_sigterm_ends_it_at_once_when_nothing_is_under_way(cluster: Cluste
 
     assert code == 0
     assert seconds < ENDS_WITHIN
-    assert operator.told[-1] == ["stopped"]
+    assert ["stopped"] in operator.told  # what the watch still shows may come after it
 
 
 async def test_sigterm_ends_it_within_five_seconds_when_the_engine_hangs(cluster: Cluster) -> None:
