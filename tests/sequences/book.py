@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from entrafed.api.conditions import ConditionType
 from entrafed.api.federation import Federation
 from entrafed.api.states import Origin
 from entrafed.domain import credentials
@@ -73,9 +74,10 @@ class Book:
         return {slot: one for slot, one in found.items() if one and not one.metadata.deletion_timestamp}
 
     def refusals(self) -> list[float]:
-        """Since when items are denied, as their statuses tell, in seconds since the epoch."""
+        """Since when items and targets are denied, as their statuses tell, in seconds since the epoch."""
         rows = [row for one in self.living().values() for row in one.status.federated_credentials]
-        return [to_seconds(row.denied_since, unreadable=0.0) for row in rows if row.denied_since]
+        items = [to_seconds(row.denied_since, unreadable=0.0) for row in rows if row.denied_since]
+        return [*items, *(since for one in self.living().values() if (since := target_denied_since(one)) is not None)]
 
     def is_ours(self, name: str) -> bool:
         """Whether a name has a mark of this cluster."""
@@ -178,3 +180,11 @@ def _recorded(federation: Federation) -> set[str]:
         for credential in item.credentials
         if credential.origin is Origin.OPERATOR
     }
+
+
+def target_denied_since(federation: Federation) -> float | None:
+    """Since when an object that never told its target is denied, as its status tells, in seconds since the epoch."""
+    permitted = next((c for c in federation.status.conditions if c.type is ConditionType.PERMITTED), None)
+    if federation.status.target is not None or permitted is None or permitted.status != "False":
+        return None
+    return to_seconds(permitted.last_transition_time, unreadable=0.0)

@@ -9,7 +9,7 @@ from entrafed.api.reasons import Reason
 from entrafed.api.states import ItemState
 from entrafed.api.status import CredentialItemStatus, CredentialStatus
 from sequences.acts import Item
-from sequences.book import Book, Content, owner, owner_of
+from sequences.book import Book, Content, owner, owner_of, target_denied_since
 from sequences.cast import HOLDERS, LIMIT, Slot
 
 REVOKED_WITHIN = 60.0  # seconds after its delay
@@ -127,7 +127,7 @@ def _revocations(
                 denied_since.pop(key, None)
                 continue
             since = denied_since.setdefault(key, now)
-            if now - since > book.ground.revocation_delay + REVOKED_WITHIN * book.ground.scale:
+            if now - since > _revoked_by(book):
                 yield f"{credential} has been denied for {now - since:.0f} s, and item {item.name} is {_told(item)}"
 
 
@@ -145,11 +145,10 @@ def _foreign(book: Book, holder: str) -> Iterator[str]:
 def _leaks(book: Book, holder: str, recorded: set[tuple[str, str]], living: dict[Slot, Federation]) -> Iterator[str]:
     """Everything with our mark is in a status, or may stay.
 
-    A suspended object may have more than it tells: what was on its way to Azure when it was suspended. A known gap: of
-    an object that never told its target, and may not name it any more, nobody looks for what a process wrote that died
-    before it could tell; it goes with the object.
+    A suspended object may have more than it tells: what was on its way to Azure when it was suspended. What was written
+    at a target before any status told of it goes as all that is not allowed any more.
     """
-    untold = {owner(slot) for slot, one in living.items() if one.status.target is None}
+    untold = {owner(slot) for slot, one in living.items() if one.status.target is None and _may_wait(book, slot, one)}
     owners = {owner(slot): slot for slot in living if book.holder_of(slot) == holder and book.permits_target(slot)}
     standing = book.standing(holder)
     for name, content in standing.items():
@@ -161,6 +160,17 @@ def _leaks(book: Book, holder: str, recorded: set[tuple[str, str]], living: dict
     pairs = Counter(content[:2] for content in standing.values())
     if len(standing) > LIMIT or any(count > 1 for count in pairs.values()):
         yield f"cannot be: {standing}"
+
+
+def _may_wait(book: Book, slot: Slot, federation: Federation) -> bool:
+    """Whether what an object does not tell of need not be gone yet: while it is suspended, or not denied for long."""
+    since = target_denied_since(federation)
+    return book.specs[slot].suspend or (since is not None and book.ground.clock.now() - since <= _revoked_by(book))
+
+
+def _revoked_by(book: Book) -> float:
+    """Seconds of the clock after a refusal, by which what it concerns is gone."""
+    return book.ground.revocation_delay + REVOKED_WITHIN * book.ground.scale
 
 
 def _tells_less(book: Book, slot: Slot, name: str) -> bool:

@@ -14,7 +14,7 @@ from entrafed.api.rules import Rule
 from entrafed.domain.asks import Ask, Stance
 from entrafed.domain.assignments import AssignmentAsk
 from entrafed.domain.connections import SignIn
-from entrafed.domain.credentials import Pair, Parent, ParentKind, Trust
+from entrafed.domain.credentials import Pair, Parent, Trust
 from entrafed.domain.demand import asking, is_over
 from entrafed.domain.errors import AzureProblem, NotFound, Problem, ProblemKind
 from entrafed.domain.findings import Knowledge, Outcome
@@ -38,11 +38,13 @@ from entrafed.engine.recorded import (
     pinned_target,
     records_of,
     retiring_of,
+    target_denied_since,
     trusts_by_item,
     withdrawn,
 )
 from entrafed.engine.table import Table
 from entrafed.engine.timing import Timing
+from entrafed.engine.unrecorded import Unrecorded
 from entrafed.engine.versions import Inputs
 
 
@@ -92,6 +94,7 @@ class Admitter:
         self._clock = clock
         self._timing = timing
         self._judge = Judge(reads, issuers, clock, timing)
+        self._unrecorded = Unrecorded(reads, absences, clock, timing)
 
     def inputs_of(self, federation: Federation) -> Inputs:
         """What an admission of this object would be made from now."""
@@ -171,7 +174,7 @@ class Admitter:
         else:
             raise Unresolved(SUSPENDED)
         if target is None:
-            return self._denied(federation, inputs, access)
+            return await self._denied(federation, inputs, access)
         fresh_from = None if federation.spec.suspend else not_before
         outcomes = await self._outcomes(federation, access, rules, fresh_from)
         assigned = await self._assignments.stay(federation, AssignmentCase(access, target, rules, fresh_from))
@@ -224,20 +227,28 @@ class Admitter:
             raise Unresolved(_replaced(pinned, found))
         return found if rules else pinned, () if found.client_id in self._accesses.own_clients() else rules
 
-    def _denied(self, federation: Federation, inputs: Inputs, access: Access) -> Admission:
-        """A target that no status shows to have been allowed: nothing about it is told.
+    async def _denied(self, federation: Federation, inputs: Inputs, access: Access) -> Admission:
+        """A target that no status shows to have been allowed: nothing about it, or what was found there, is told.
 
-        What was written before the first status, in the seconds until the rule was withdrawn, goes without delay.
+        Something may have been written there all the same, in the moment between a permission and the first status. It
+        goes as all that is not allowed any more.
         """
-        problem = _target_denied(access)
+        uid, problem = federation.metadata.uid, _target_denied(access)
         outcomes = tuple(Outcome(item.name, (), problem) for item in federation.spec.federated_credentials)
-        parent, ask = self._table.parent_of(federation.metadata.uid), self._table.ask_of(federation.metadata.uid)
-        if ask is not None:
-            ask = replace(
-                ask, stance=Stance.RECONCILE, wanted=frozenset(), kept=frozenset(), retiring=frozenset(), items=()
-            )
         knowledge = Knowledge(outcomes=outcomes, problem=problem, handled_request=inputs.request)
-        return Admission(inputs, knowledge, parent=parent, ask=ask)
+        denied = Admission(inputs, knowledge, resolved=False)
+        parent, finding = self._table.parent_of(uid), self._table.finding_of(uid)
+        try:
+            if parent is None and self._table.is_from_before(uid):
+                parent = await self._unrecorded.parent(federation, access.sign_in)
+        except Unresolved as unresolved:
+            return replace(denied, problem=unresolved.problem)
+        if parent is None or (finding is not None and finding.clean):
+            self._table.nothing_stands_for(uid)
+            return denied
+        wait = target_denied_since(federation, self._clock.now()) + self._timing.revocation_delay - self._clock.now()
+        ask = self._ask(federation, access.sign_in, Stance.KEEP if wait > 0 else Stance.LEAVE)
+        return replace(denied, parent=parent, ask=ask, due=wait if wait > 0 else None)
 
     async def _outcomes(
         self, federation: Federation, access: Access, rules: tuple[Rule, ...], not_before: float | None
@@ -314,7 +325,7 @@ class Admitter:
         if (retain and not revoked) or (known is None and not self._table.is_from_before(uid)):
             return elsewhere
         sign_in = self._accesses.of(federation).sign_in
-        parent = known or await self._parent_of_leaver(federation, sign_in)
+        parent = known or await self._unrecorded.parent(federation, sign_in)
         if parent is None:
             return elsewhere
         ask = replace(self._ask(federation, sign_in, stance), revoked=revoked)
@@ -340,26 +351,6 @@ class Admitter:
         allowed = {trust.pair for outcome in outcomes for trust in outcome.trusts} - denied
         asked = {outcome.name for outcome in outcomes}
         return denied | (withdrawn(federation, besides=asked) - allowed)
-
-    async def _parent_of_leaver(self, federation: Federation, sign_in: SignIn) -> Parent | None:
-        """The parent of an object whose status does not tell: what was written may not have been recorded."""
-        uid, now = federation.metadata.uid, self._clock.monotonic()
-        kind = ParentKind.APPLICATION if federation.spec.target.application else ParentKind.MANAGED_IDENTITY
-        looked = False
-        try:
-            if self._absences.is_suspected(uid):
-                looked = (await self._reads.own_identity(sign_in, now)).vouches_for(kind)
-            found = await self._reads.target(sign_in, federation.spec.target, now)
-        except NotFound as missing:
-            if self._absences.proved(uid, own_identity_was_read=looked):
-                return None
-            raise Unresolved(
-                replace(missing.problem, kind=ProblemKind.WAITING, after=self._timing.gone_interval)
-            ) from None
-        except AzureProblem as failure:
-            raise Unresolved(failure.problem) from None
-        self._absences.seen(uid)
-        return found.parent
 
 
 def _parent_of(target: ResolvedTarget | None) -> Parent | None:

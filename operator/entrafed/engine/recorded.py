@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 
 from pydantic import TypeAdapter, ValidationError
 
+from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.federation import Federation
 from entrafed.api.formats import Guid, ManagedIdentityId
 from entrafed.api.states import Origin
@@ -90,6 +91,14 @@ def denied_since(federation: Federation, outcome: Outcome, now: float) -> float:
         and (item.name == outcome.name or not pairs.isdisjoint(recorded_pair(c) for c in item.credentials))
     )
     return min([now, *recorded])
+
+
+def target_denied_since(federation: Federation, now: float) -> float:
+    """Since when no rule allows the target, in seconds since the epoch: as the status says, else `now`."""
+    permitted = next((c for c in federation.status.conditions if c.type is ConditionType.PERMITTED), None)
+    if permitted is None or permitted.status is not ConditionStatus.FALSE:
+        return now
+    return min(now, to_seconds(permitted.last_transition_time, unreadable=now))
 
 
 def trusts_by_item(records: Iterable[Record], asked: Iterable[tuple[str, Trust]] = ()) -> dict[str, tuple[Trust, ...]]:

@@ -26,6 +26,10 @@ class Table:
         """Whether a process before this one may have written something for an object."""
         return uid in self._listed
 
+    def nothing_stands_for(self, uid: str) -> None:
+        """Whatever a process before this one may have written for an object is gone."""
+        self._listed -= {uid}
+
     def heard(self, uid: str) -> None:
         """An object has its asks, or is gone."""
         if self._unheard:

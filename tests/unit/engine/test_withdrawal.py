@@ -189,18 +189,43 @@ async def test_a_pair_that_another_item_may_have_is_not_merely_kept() -> None:
     assert (ask.wanted, ask.kept) == (frozenset({job("shared")}), frozenset({job("a").pair}))
 
 
-async def test_what_was_written_before_the_first_status_goes_when_its_rule_does() -> None:
+async def test_what_was_written_before_the_first_status_goes_a_while_after_its_rule() -> None:
     world = Admitting()
     one = federation(oidc("a"))
     await world.asked(one)
     world.connect()
-    admission = await world.admit(one)
-    assert (reason(admission), admission.parent) == (Reason.NOT_PERMITTED, APP.parent)
-    assert admission.ask is not None
-    assert admission.ask.stance is Stance.RECONCILE
-    assert not admission.ask.wanted
-    assert not admission.ask.holds("any", job("a").pair)
-    assert not admission.knowledge.may_show_target
+    first = await world.admit(one)
+    assert (reason(first), first.parent, first.due) == (Reason.NOT_PERMITTED, APP.parent, TIMING.revocation_delay)
+    assert first.ask is not None
+    assert (first.ask.stance, first.ask.wanted) == (Stance.KEEP, frozenset())
+    one = reported(one, first.knowledge, world.clock.now())
+    assert one.status.target is None
+    world.clock.seconds += TIMING.revocation_delay
+    last = await world.admit(one)
+    assert last.ask is not None
+    assert last.ask.stance is Stance.LEAVE
+    assert not last.ask.holds("any", job("a").pair)
+    assert (last.due, last.resolved, last.knowledge.may_show_target) == (None, False, False)
+    world.table.note(last.ask, Finding(clean=True))
+    assert (await world.admit(one)).ask is None
+    assert (await world.admit(one)).ask is None
+
+
+@pytest.mark.parametrize("text", ["soon", "0000-01-01T00:00:00Z", "2026-06-30T23:59:60Z", "9999-12-31T23:59:59Z"])
+async def test_a_date_that_a_hand_wrote_does_not_defer_what_the_status_never_told_of(text: str) -> None:
+    world = Admitting()
+    denied = {
+        "type": "Permitted",
+        "status": "False",
+        "reason": "NotPermitted",
+        "message": "",
+        "observedGeneration": 1,
+        "lastTransitionTime": text,
+    }
+    one = federation(oidc("a"), status=status(target=None, conditions=[denied]))
+    world.table.listed(frozenset({one.metadata.uid}))
+    world.connect()
+    assert (await world.admit(one)).due == pytest.approx(TIMING.revocation_delay)
 
 
 items = st.lists(st.sampled_from("abcd"), unique=True, max_size=4)
