@@ -6,12 +6,13 @@ The rows are those of Microsoft's documents, in their order: Graph, Resource Man
 
 import asyncio
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine_world import APPLICATION, IDENTITY, EngineWorld, Manifest, federation, oidc
+from engine_world import APPLICATION, IDENTITY, NAMESPACE, EngineWorld, Manifest, federation, oidc
 from entrafed.api.conditions import ConditionType
 from entrafed.azure.aadsts import AADSTS
 from entrafed.domain.errors import HANDLING
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.looptime
 
 TIMING = Timing()
 RETRY_AFTER = 20.0  # seconds, of the answers that carry it
+RARELY = TIMING.longest_backoff * 1.2 + 10  # seconds: the longest pause with its jitter, and the requests
 WATCHED = 1500.0  # seconds for which an error lasts; longer than every pause but that of the resync
 
 
@@ -114,6 +116,7 @@ ON_GRAPH = (
     *(moving(at, 404, "Request_ResourceNotFound", "Resource 'x' does not exist.", "TargetNotReady",
              again=WHILE_IT_MAY_BE_YOUNG)
       for at in (LIST, READ)),
+    moving(CREATE, 404, "Request_ResourceNotFound", "Resource 'x' does not exist.", "TargetNotReady"),
     *(Case(CREATE, status, "Directory_QuotaExceeded", "The quota is exceeded.", "QuotaExceeded",
            WHEN_THE_HOLDER_MAY_HAVE_CHANGED) for status in (400, 403, 409)),
     *(moving(CREATE, status, "Directory_ConcurrencyViolation", "Concurrent.", "ConcurrentWrite")
@@ -154,12 +157,12 @@ ON_ARM = (
 # fmt: on
 
 
-async def become_of(world: EngineWorld, case: Case) -> None:
+async def become_of(world: EngineWorld, case: Case, item: Manifest | None = None) -> None:
     """Live through an error."""
     tried: list[float] = []
     handle = world.azure.faults.add(case.fault, notify=lambda _: tried.append(world.clock.monotonic()))
     async with world.operator():
-        world.cluster.apply(federation(oidc("a"), target=case.target))
+        world.cluster.apply(federation(item or oidc("a"), target=case.target))
         await until(lambda: world.reason() == case.reason, within=60)
         first = message(world)
         assert (world.condition(ConditionType.STALLED) is not None) == case.stalled
@@ -219,7 +222,9 @@ async def test_a_refused_sign_in_says_what_the_code_means_and_is_recovered_from(
     code: int, azure_keys: KeyRing, tmp_path: Path
 ) -> None:
     async with virtual_world(tmp_path, keys=azure_keys) as world:
-        handle = world.azure.faults.add(Fault(LOGIN, status=401, code=f"AADSTS{code}", message="Azure's own words."))
+        tried: list[float] = []
+        fault = Fault(LOGIN, status=401, code=f"AADSTS{code}", message="Azure's own words.")
+        handle = world.azure.faults.add(fault, notify=lambda _: tried.append(world.clock.monotonic()))
         async with world.operator():
             world.cluster.apply(federation(oidc("a")))
             await until(lambda: world.reason() == "SignInFailed", within=60)
@@ -227,8 +232,84 @@ async def test_a_refused_sign_in_says_what_the_code_means_and_is_recovered_from(
             assert (world.condition(ConditionType.STALLED) is not None) == HANDLING[AADSTS[code].kind].stalled
             reasons = {c.type: c.reason for c in world.cluster.connection("default").status.conditions}
             assert reasons[ConditionType.SIGNED_IN] == "SignInFailed"
+            await asyncio.sleep(WATCHED)
+            events = [event for event in world.cluster.events if event.reason == "SignInFailed"]
+            assert [(event.type, event.note) for event in events] == [(EventType.WARNING, message(world))]
+            pauses = [after - before for before, after in pairwise(tried[1:])]  # at first twice: two scopes
+            assert SOON.least <= pauses[0] <= SOON.most < max(pauses) <= RARELY
             handle.remove()
-            await until(world.is_ready, within=TIMING.longest_backoff * 1.2)
+            await until(world.is_ready, within=RARELY)
+
+
+UPDATE, REMOVE, REMOVE_ON_ARM = (
+    Fault(GRAPH, ("PATCH",), CREDENTIALS),
+    Fault(GRAPH, ("DELETE",), CREDENTIALS),
+    Fault(ARM, ("DELETE",), CREDENTIALS),
+)
+# fmt: off
+OF_A_CHANGE = (
+    stuck(UPDATE, 400, "Request_BadRequest", "Invalid property 'x'.", "ValueRefused"),
+    stuck(UPDATE, 400, INVALID, "The issuer is not allowed as per assigned policy.", "PolicyDenied"),
+    stuck(UPDATE, 403, "Authorization_RequestDenied", "Insufficient privileges.", "OwnerRequired"),
+    *(moving(UPDATE, status, "Directory_ConcurrencyViolation", "Concurrent.", "ConcurrentWrite")
+      for status in (409, 503)),
+    moving(UPDATE, 429, "TooManyRequests", "Too many.", "Throttled", **IN_A_WHILE),
+    moving(UPDATE, 503, "ServiceUnavailable", "Unavailable.", "AzureUnavailable"),
+    stuck(PUT, 403, "AuthorizationFailed", DENIED, "AccessDenied"),
+    moving(PUT, 409, CONCURRENT, "Too many are written concurrently.", "ConcurrentWrite"),
+)
+OF_A_DELETION = (
+    stuck(REMOVE, 403, "Authorization_RequestDenied", "Insufficient privileges.", "OwnerRequired"),
+    moving(REMOVE, 401, "InvalidAuthenticationToken", "Access token has expired.", "SignInFailed"),
+    *(moving(REMOVE, status, "Directory_ConcurrencyViolation", "Concurrent.", "ConcurrentWrite")
+      for status in (409, 503)),
+    moving(REMOVE, 429, "TooManyRequests", "Too many.", "Throttled", **IN_A_WHILE),
+    moving(REMOVE, 503, "ServiceUnavailable", "Unavailable.", "AzureUnavailable"),
+    stuck(REMOVE_ON_ARM, 403, "AuthorizationFailed", DENIED, "AccessDenied"),
+    stuck(REMOVE_ON_ARM, 409, "ScopeLocked", "The scope is locked.", "ScopeLocked"),
+    moving(REMOVE_ON_ARM, 409, CONCURRENT, "Too many are written concurrently.", "ConcurrentWrite"),
+    moving(REMOVE_ON_ARM, 429, "TooManyRequests", "Too many.", "Throttled", **IN_A_WHILE),
+    moving(REMOVE_ON_ARM, 503, "ServiceUnavailable", "Unavailable.", "AzureUnavailable"),
+)
+# fmt: on
+
+
+@pytest.mark.parametrize("case", OF_A_CHANGE, ids=str)
+async def test_a_documented_error_of_a_change_leaves_what_stood_and_is_told_and_recovered_from(
+    case: Case, azure_keys: KeyRing, tmp_path: Path
+) -> None:
+    async with virtual_world(tmp_path, keys=azure_keys) as world:
+        async with world.operator():
+            world.cluster.apply(federation(oidc("a"), target=case.target))
+            await until(world.is_ready, within=60)
+        await become_of(world, case, oidc("a", audience="api://other"))
+        holder = READER_APP if case.target == APPLICATION else "web"
+        assert [audiences for _, _, audiences in world.ours(holder).values()] == [("api://other",)]
+
+
+@pytest.mark.parametrize("case", OF_A_DELETION, ids=str)
+async def test_a_documented_error_of_a_deletion_is_told_tried_again_in_time_and_recovered_from(
+    case: Case, azure_keys: KeyRing, tmp_path: Path
+) -> None:
+    tried: list[float] = []
+    async with virtual_world(tmp_path, keys=azure_keys) as world, world.operator():
+        world.cluster.apply(federation(oidc("a"), target=case.target))
+        await until(world.is_ready, within=60)
+        handle = world.azure.faults.add(case.fault, notify=lambda _: tried.append(world.clock.monotonic()))
+        world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "web")
+        await until(lambda: world.reason() == "DeletionBlocked", within=60)
+        first = message(world)
+        assert f"cannot clean up ({case.reason})" in first
+        assert case.code in first
+        assert (world.condition(ConditionType.STALLED) is not None) == case.stalled
+        await asyncio.sleep(2 * case.again.most + 30)
+        events = [event for event in world.cluster.events if event.reason == "DeletionBlocked"]
+        assert [(event.type, event.note) for event in events] == [(EventType.WARNING, first)]
+        assert case.again.least <= tried[1] - tried[0] <= case.again.most
+        assert message(world) == first
+        handle.remove()
+        await until(lambda: world.cluster.federation(NAMESPACE, "web") is None, within=WATCHED)
+        assert world.ours(READER_APP if case.target == APPLICATION else "web") == {}
 
 
 THEIRS = "https://theirs.example"

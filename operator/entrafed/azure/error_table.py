@@ -135,6 +135,9 @@ ROWS = (
     Row(ARM, CREATE, (404,), ("ParentResourceNotFound", "NotFound"), WAITING, Reason.TARGET_NOT_READY,
         "the managed identity is not known everywhere yet, as happens after it was made; it is tried again",
         after=10.0),
+    Row(GRAPH, CREATE, (404,), GONE, WAITING, Reason.TARGET_NOT_READY,
+        "the application is not known everywhere yet, as happens after it was made, or it was deleted; it is tried "
+        "again", NotFound),
     Row(DIRECTORY, TARGET, (404,), GONE, WAITING, Reason.TARGET_NOT_FOUND,
         "it is not there; check spec.target and the connection's tenant", NotFound),
     Row(ARM, IDENTITY, (404,), GONE, WAITING, Reason.IDENTITY_NOT_FOUND,

@@ -81,6 +81,8 @@ CASES = (
          Reason.SIGN_IN_FAILED),
     Case(GRAPH, TARGET, 404, "Request_ResourceNotFound", "Resource 'x' does not exist.", WAITING,
          Reason.TARGET_NOT_FOUND, NotFound),
+    Case(GRAPH, CREATE, 404, "Request_ResourceNotFound", "Resource 'x' does not exist.", WAITING,
+         Reason.TARGET_NOT_READY, NotFound),
     Case(GRAPH, LIST, 404, "Request_ResourceNotFound", "Resource 'x' does not exist.", WAITING,
          Reason.TARGET_NOT_FOUND, NotFound),
     Case(GRAPH, DELETE, 404, "Request_ResourceNotFound", "Resource 'x' does not exist.", WAITING,
