@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from entrafed.azure import BudgetSettings
 from entrafed.domain.credentials import Pair
 from entrafed.domain.events import RegardingKind
 from entrafed.domain.marks import Mark, owner_mark, pair_mark
-from entrafed_lab.azure import Delays
+from entrafed_lab.azure import Delays, KeyRing, Variants
 from entrafed_lab.azure.seed import READER_APP, READER_OBJECT, WEB_IDENTITY
+from entrafed_lab.azure.variants import ConcurrentWrites
 from lab_fixtures import CLUSTER_ISSUER, OPERATOR_SUBJECT, StartAzure
+from virtual_world import until, virtual_world
 
 ISSUER = "https://issuer.example"
 
@@ -294,3 +297,28 @@ async def test_two_clusters_that_write_to_one_target_get_along(
     assert 409 in statuses, "they never met, and nothing is shown"
     assert len(statuses) <= 3 * 20, "of 10 creations and 10 deletions"
     assert set(here.credentials(holder)) == foreign
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("variant", ConcurrentWrites)
+async def test_two_clusters_come_to_their_own_whatever_becomes_of_overlapping_writes(
+    azure_keys: KeyRing, tmp_path: Path, variant: ConcurrentWrites
+) -> None:
+    """No document tells whether Graph refuses one of them, takes both, or loses one that it has acknowledged."""
+    variants, delays = Variants(concurrent_writes=variant), replace(Delays.none(), operation=0.3)
+    async with virtual_world(tmp_path, keys=azure_keys, variants=variants, delays=delays) as here:
+        there = await new_world(here.azure, here.token_file, scale=1.0, clock=here.clock, budgets=here.budgets)
+        there.mark, there.seed = "bbbbbbbb", 1
+        foreign = set(here.credentials())
+        async with here.operator(), there.operator():
+            for world, number in product((here, there), range(5)):
+                item = oidc("a", f"job-{world.mark}-{number}")
+                world.cluster.apply(federation(item, name=f"web-{number}"))
+            await until(lambda: all_ready(here) and all_ready(there), within=1800)
+            marks = [name.split("-")[1] for name in here.ours()]
+            assert sorted(marks) == sorted([here.mark] * 5 + [there.mark] * 5)
+            assert any(record.overlapping for record in here.azure.log.writes()), "they never met"
+            for world, number in product((here, there), range(5)):
+                world.cluster.delete("ManagedIdentityFederation", NAMESPACE, f"web-{number}")
+            await until(lambda: is_empty(here) and is_empty(there), within=1800)
+        assert set(here.credentials()) == foreign
