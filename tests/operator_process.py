@@ -72,8 +72,15 @@ class Operator:
         started = time.monotonic()
         return await asyncio.to_thread(self._end, signal.SIGTERM), time.monotonic() - started
 
+    async def is_ready(self) -> bool:
+        assert self._process
+        assert self._process.poll() is None, self.output[self._born_at :]
+        with contextlib.suppress(aiohttp.ClientError):  # it is just being killed
+            return self._listen is not None and (await self._ask("/readyz"))[0] == 200
+        return False
+
     async def until_ready(self) -> None:
-        await until(self._is_ready, "the operator ready")
+        await until(self.is_ready, "the operator ready")
 
     async def metrics(self) -> str:
         return (await self._ask("/metrics"))[1]
@@ -104,11 +111,6 @@ class Operator:
             output.seek(self._born_at)
             lines = (json.loads(line) for line in output if line.endswith("}\n"))
             return next((line["listen"] for line in lines if line["event"] == "started"), None)
-
-    async def _is_ready(self) -> bool:
-        assert self._process
-        assert self._process.poll() is None, self.output[self._born_at :]
-        return self._listen is not None and (await self._ask("/readyz"))[0] == 200
 
     async def _ask(self, path: str) -> tuple[int, str]:
         async with aiohttp.ClientSession() as session, session.get(f"http://{self._listen}{path}") as answer:

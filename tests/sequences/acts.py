@@ -1,5 +1,6 @@
 """What users, administrators, other people and bad luck do: values, so that a sequence can be read, cut and kept."""
 
+import math
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
@@ -328,9 +329,15 @@ _pauses = st.sampled_from((0.0, 0.0, 0.1, 0.5, 3.0, 20.0))
 _steps = st.builds(Step, _acts, _pauses)
 
 
-def sequences(bursts: int, most_steps: int) -> st.SearchStrategy[list[Burst]]:
-    """Sequences of some objects that are created, and then so many bursts of 1 to `most_steps` steps each."""
+def sequences(
+    bursts: int, most_steps: int, *, fewest_steps: int = 0, longest: float = math.inf
+) -> st.SearchStrategy[list[Burst]]:
+    """Sequences of some objects that are created, and then so many bursts of so many steps each, none of which lasts
+    longer than `longest` seconds."""
     beginning = st.lists(st.builds(Step, _applies, _pauses), min_size=1, max_size=6)
-    burst = st.lists(_steps, max_size=most_steps)  # an empty one is what a needless one shrinks to
+    steps = _steps.filter(lambda step: not isinstance(step.act, Wait | Outage) or step.act.seconds <= longest)
+    burst = st.lists(
+        steps, min_size=fewest_steps, max_size=most_steps
+    )  # an empty one is what a needless one shrinks to
     following = st.lists(burst, min_size=bursts, max_size=bursts)
     return st.tuples(beginning, following).map(lambda found: [found[0], *found[1]])

@@ -3,6 +3,8 @@
 from contextlib import AsyncExitStack
 from typing import Protocol
 
+import pytest
+
 from engine_world import EngineWorld, Manifest
 from entrafed.api.federation import Federation, parse_federation
 from entrafed.api.parsing import InvalidObject
@@ -58,8 +60,8 @@ class Ground(Protocol):
         """Create the object, or change the one that was found. Raises `Gone` where that has gone since."""
         ...
 
-    async def apply_badly(self, manifest: Manifest) -> None:
-        """Apply what the schema refuses; raises AssertionError where it does not."""
+    async def refusal(self, manifest: Manifest) -> str:
+        """Apply what the schema refuses: in which words. Fails where it does not."""
         ...
 
     async def connect(self, name: str, rules: list[Manifest]) -> None: ...
@@ -87,7 +89,7 @@ class Ground(Protocol):
         ...
 
     async def until_at_work(self) -> None:
-        """Wait until what began has found its way about."""
+        """Wait until what began has found its way about, or is dead."""
         ...
 
     @property
@@ -122,12 +124,10 @@ class InMemory:
     async def apply(self, manifest: Manifest) -> None:
         self.world.cluster.apply(manifest)
 
-    async def apply_badly(self, manifest: Manifest) -> None:
-        try:
+    async def refusal(self, manifest: Manifest) -> str:
+        with pytest.raises(InvalidObject) as refusal:
             parse_federation({**manifest, "metadata": {**manifest["metadata"], **BORN}})
-        except InvalidObject:
-            return
-        raise AssertionError(f"the schema takes {manifest}")
+        return str(refusal.value)
 
     async def connect(self, name: str, rules: list[Manifest]) -> None:
         self.world.connect(*rules, name=name)

@@ -55,6 +55,7 @@ class Play:
 
     async def restart(self) -> None:
         self.is_unseen = True
+        self.book.nobody_tells()  # of writes that outlast the time that is left to them
         await self.end()
         await self.wait(DOWN)
         await self.begin()
@@ -72,9 +73,10 @@ class Play:
     async def calm(self) -> None:
         """Wait until all trouble is over, and the operator is at work."""
         await asyncio.sleep(max(0.0, self._trouble_ends - self.ground.clock.monotonic()))
-        if self._dead:
-            await self.restart()
         await self.ground.until_at_work()
+        while self._dead:
+            await self.restart()
+            await self.ground.until_at_work()
 
     async def rest(self, holds: Callable[[], bool] = lambda: True) -> None:
         """Wait until all is calm, nothing has been written for a while, and something holds."""
@@ -206,7 +208,8 @@ class Play:
             return False
         manifest = _manifest(spec)
         manifest["spec"] |= {act.field: act.value}
-        await self.ground.apply_badly(manifest)
+        refusal = await self.ground.refusal(manifest)
+        assert f"spec.{act.field}" in refusal, refusal
         return True
 
     async def _submit(self, wish: Apply) -> None:
@@ -258,7 +261,7 @@ class Play:
 
 def _manifest(wish: Apply) -> Manifest:
     return federation(
-        *({"name": i.name, "audience": i.audience, **SOURCES[i.source]} for i in wish.items),
+        *(_item(item) for item in wish.items),
         name=wish.slot.name,
         namespace=wish.slot.namespace,
         target=TARGETS[wish.target][1],
@@ -267,3 +270,8 @@ def _manifest(wish: Apply) -> Manifest:
         driftPolicy=wish.drift,
         suspend=wish.suspend,
     )
+
+
+def _item(item: Item) -> Manifest:
+    asked = {} if item.audience == cast.EXCHANGE else {"audience": item.audience}
+    return {"name": item.name, **asked, **SOURCES[item.source]}

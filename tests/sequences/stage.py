@@ -57,9 +57,9 @@ class Stage:
                         played.append(burst)
                         self.steps += await performance.through(burst)
                         wrong = await performance.judge()
-                        assert not wrong, _told(played, wrong)
+                        assert not wrong, told(played, wrong)
                     wrong = await performance.close()
-                    assert not wrong, _told(played, wrong)
+                    assert not wrong, told(played, wrong)
                 finally:
                     await performance.play.end()
 
@@ -75,7 +75,7 @@ class Stage:
             yield world
 
 
-def _told(played: list[Burst], wrong: list[str]) -> str:
+def told(played: list[Burst], wrong: list[str]) -> str:
     bursts = "".join(f"    {burst},\n" for burst in played)
     return "\n".join([*wrong, f"after [\n{bursts}]"])
 
