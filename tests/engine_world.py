@@ -172,6 +172,10 @@ class EngineWorld:
         machine a tenth of that is soon over."""
         self.timing = self.with_timing(report_after=Timing().report_after)
 
+    def never_look_by_itself(self) -> None:
+        """Look at what somebody else holds only when woken: what goes on all the same was woken."""
+        self.timing = self.with_timing(conflict=1000.0, forbidden=1000.0, resync=10_000.0)
+
     def namespace(self, name: str = NAMESPACE, labels: Mapping[str, str] | None = None) -> None:
         self.cluster.apply(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}

@@ -87,6 +87,7 @@ async def test_twenty_foreign_credentials_leave_no_room_and_are_left_alone(world
 
 
 async def test_a_slot_that_becomes_free_wakes_who_waits_for_it(world: EngineWorld) -> None:
+    world.never_look_by_itself()
     for number in range(18):
         by_hand(world, f"by-hand-{number}", f"other-{number}")
     async with world.operator():
@@ -99,6 +100,7 @@ async def test_a_slot_that_becomes_free_wakes_who_waits_for_it(world: EngineWorl
 
 
 async def test_of_two_audiences_for_one_pair_the_first_written_holds(world: EngineWorld) -> None:
+    world.never_look_by_itself()
     async with world.operator():
         world.cluster.apply(federation(oidc("a", "same"), name="first"))
         await world.until(lambda: world.is_ready("first"))

@@ -246,6 +246,7 @@ async def test_a_config_map_of_others_is_reported_and_never_changed(world: Engin
 
 
 async def test_a_config_map_of_another_federation_is_told_by_its_name_and_taken_when_free(world: EngineWorld) -> None:
+    world.never_look_by_itself()
     async with world.operator():
         world.cluster.apply(federation(output=ENTRA, name="first"))
         await world.until(lambda: world.is_ready("first"))
@@ -255,11 +256,12 @@ async def test_a_config_map_of_another_federation_is_told_by_its_name_and_taken_
         assert row is not None
         assert "ManagedIdentityFederation first" in row.message
         await gone(world, "first")
-        await world.until(lambda: world.is_ready("second"), within=3)  # woken, long before it would look again
+        await world.until(lambda: world.is_ready("second"))
     assert world.variables() is not None
 
 
 async def test_of_two_targets_for_one_service_account_the_first_holds_until_it_lets_go(world: EngineWorld) -> None:
+    world.never_look_by_itself()
     world.service_account()
     async with world.operator():
         world.cluster.apply(federation(annotated("web"), name="first"))
@@ -271,7 +273,7 @@ async def test_of_two_targets_for_one_service_account_the_first_holds_until_it_l
         assert "(field manager entrafed/first)" in row.message
         assert world.annotations() == ANNOTATIONS
         world.cluster.apply(federation(account("web"), name="first"))
-        await world.until(lambda: world.is_ready("second"), within=3)
+        await world.until(lambda: world.is_ready("second"))
     assert world.annotations()[CLIENT_ID_ANNOTATION] == world.azure.world.identity(WEB_IDENTITY).client_id
 
 
