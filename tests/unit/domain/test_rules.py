@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from entrafed.api.connection import parse_connection
 from entrafed.api.federation import (
+    SOURCES,
     ApplicationTarget,
     FederatedCredential,
     Target,
@@ -333,6 +334,12 @@ STORED = {"uid": "u", "generation": 1, "resourceVersion": "1", "creationTimestam
 def example(path: Path) -> dict[str, Any]:
     manifest: dict[str, Any] = yaml.safe_load(path.read_text())
     return {**manifest, "metadata": {**manifest["metadata"], **STORED}}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_source_has_an_example(source: str) -> None:
+    items = [item for path in EXAMPLES.glob("*-from-*.yaml") for item in example(path)["spec"]["federatedCredentials"]]
+    assert any(source in item for item in items)
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*-from-*.yaml")), ids=lambda path: path.name)
