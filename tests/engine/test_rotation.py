@@ -131,7 +131,7 @@ async def test_an_issuer_that_changed_while_nobody_watched_is_noticed_at_once(wo
 
 
 async def test_a_restart_does_not_begin_the_grace_anew(world: EngineWorld) -> None:
-    of_short_grace(world, 3.0)
+    of_short_grace(world, 6.0)
     async with world.operator():
         world.cluster.apply(federation(WEB))
         await world.until(world.is_ready)
