@@ -134,7 +134,7 @@ class Admitter:
         rules = rules_allowing_target(access.rules, federation.spec.target, pinned)
         if not self._assignments.is_allowed(federation, AssignmentCase(access, pinned, rules, None)):
             return False
-        outcomes = await self._outcomes(federation, access, rules, None)
+        outcomes = await self._outcomes(federation, access, rules, None, self._clock.now())
         return not retiring_of(federation) and all(is_recorded(federation, outcome) for outcome in outcomes)
 
     def kept(self, federation: Federation) -> tuple[Parent, Ask] | None:
@@ -176,7 +176,8 @@ class Admitter:
         if target is None:
             return await self._denied(federation, inputs, access)
         fresh_from = None if federation.spec.suspend else not_before
-        outcomes = await self._outcomes(federation, access, rules, fresh_from)
+        now = self._clock.now()  # of all that it comes to: what is over a moment later would have nobody to tell it
+        outcomes = await self._outcomes(federation, access, rules, fresh_from, now)
         assigned = await self._assignments.stay(federation, AssignmentCase(access, target, rules, fresh_from))
         problem = SUSPENDED if federation.spec.suspend else None if rules else _target_denied(access)
         knowledge = Knowledge(
@@ -188,7 +189,7 @@ class Admitter:
             handled_request=inputs.request,
             assignments=assigned.outcomes,
         )
-        admission = self._asking(federation, inputs, access, target, knowledge)
+        admission = self._asking(federation, inputs, access, target, knowledge, now=now)
         dues = [due for due in (admission.due, assigned.due) if due is not None]
         first = next((p for p in (admission.problem, assigned.problem) if p is not None and not p.stalled), None)
         return replace(
@@ -246,13 +247,15 @@ class Admitter:
         if parent is None or (finding is not None and finding.clean):
             self._table.nothing_stands_for(uid)
             return denied
-        wait = target_denied_since(federation, self._clock.now()) + self._timing.revocation_delay - self._clock.now()
+        now = self._clock.now()
+        wait = target_denied_since(federation, now) + self._timing.revocation_delay - now
         ask = self._ask(federation, access.sign_in, Stance.KEEP if wait > 0 else Stance.LEAVE)
         return replace(denied, parent=parent, ask=ask, due=wait if wait > 0 else None)
 
     async def _outcomes(
-        self, federation: Federation, access: Access, rules: tuple[Rule, ...], not_before: float | None
+        self, federation: Federation, access: Access, rules: tuple[Rule, ...], not_before: float | None, now: float
     ) -> tuple[Outcome, ...]:
+        """What the items come to, with what is denied dated; `now` is in seconds since the epoch."""
         case = Case(
             sign_in=access.sign_in,
             namespace=access.namespace,
@@ -268,25 +271,32 @@ class Admitter:
         if not_before is None:
             names = case.recorded.keys() - {item.name for item in items}
             outcomes += [await self._judge.former(name, case) for name in sorted(names)]
-        return tuple(self._dated(federation, outcome) for outcome in outcomes)
+        return tuple(self._dated(federation, outcome, now) for outcome in outcomes)
 
     def _written(self, federation: Federation) -> dict[str, tuple[Trust, ...]]:
         """What was written, by item: as recorded, or as asked for last, which may not have come to the status yet."""
         before = self._table.ask_of(federation.metadata.uid)
         return trusts_by_item(records_of(federation), before.items if before is not None else ())
 
-    def _dated(self, federation: Federation, outcome: Outcome) -> Outcome:
+    def _dated(self, federation: Federation, outcome: Outcome, now: float) -> Outcome:
         """A refusal with the time of the first: what was allowed once is removed a while after that."""
         if outcome.denied_since is None:
             return outcome
-        now, delay = self._clock.now(), self._timing.revocation_delay
+        delay = self._timing.revocation_delay
         problem, since = outcome.problem, denied_since(federation, outcome, now)
         if problem is not None and problem.reason is Reason.NOT_PERMITTED and is_over(since, now=now, delay=delay):
             problem = replace(problem, reason=Reason.REVOKED)
         return replace(outcome, problem=problem, denied_since=since)
 
     def _asking(
-        self, federation: Federation, inputs: Inputs, access: Access, target: ResolvedTarget, knowledge: Knowledge
+        self,
+        federation: Federation,
+        inputs: Inputs,
+        access: Access,
+        target: ResolvedTarget,
+        knowledge: Knowledge,
+        *,
+        now: float,
     ) -> Admission:
         """The ask that the outcomes make."""
         stance = Stance.KEEP if federation.spec.suspend else Stance.RECONCILE
@@ -294,7 +304,7 @@ class Admitter:
             self._ask(federation, access.sign_in, stance),
             knowledge.outcomes,
             knowledge.written,
-            now=self._clock.now(),
+            now=now,
             delay=self._timing.revocation_delay,
         )
         problem = _to_be_looked_at_again(knowledge.outcomes)
@@ -346,7 +356,7 @@ class Admitter:
             rules = access.rules  # they may know it by another id than the spec does, and it is not looked at any more
         elif pinned is not None and pinned.client_id in self._accesses.own_clients():
             rules = ()
-        outcomes = await self._outcomes(federation, access, rules, None)
+        outcomes = await self._outcomes(federation, access, rules, None, self._clock.now())
         denied = frozenset(pair for outcome in outcomes if may_stand(federation, outcome) for pair in outcome.denied)
         allowed = {trust.pair for outcome in outcomes for trust in outcome.trusts} - denied
         asked = {outcome.name for outcome in outcomes}

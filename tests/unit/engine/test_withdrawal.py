@@ -37,6 +37,7 @@ from unit.engine.admitting import (
     row,
     status,
 )
+from unit.engine.port_fakes import HandClock
 from unit.engine.settling import standing
 
 
@@ -70,6 +71,25 @@ async def test_what_is_denied_is_kept_for_a_while_and_then_revoked() -> None:
     assert (last.ask.kept, last.ask.revoked) == (frozenset(), frozenset({job("a").pair}))
     assert reason(last, "a") is Reason.REVOKED
     assert last.due is None
+
+
+class RestlessClock(HandClock):
+    """Time that goes on with every look at it."""
+
+    def now(self) -> float:
+        self.seconds += 1
+        return self.seconds
+
+
+@pytest.mark.parametrize("left", range(-1, 6))
+async def test_at_no_moment_is_it_revoked_and_not_told_so(left: int) -> None:
+    world = Admitting(clock=RestlessClock(CREATED_AT + 3600))
+    world.connect(NOTHING_ALLOWED)
+    since = to_text(world.clock.seconds + left - TIMING.revocation_delay)
+    admission = await world.admit(federation(oidc("a"), status=status(row("a", record("x", "a"), deniedSince=since))))
+    assert admission.ask is not None
+    is_told = reason(admission, "a") is Reason.REVOKED
+    assert (bool(admission.ask.revoked), admission.due is None) == (is_told, is_told)
 
 
 async def test_a_rule_that_comes_back_in_time_makes_as_if_nothing_had_been() -> None:
