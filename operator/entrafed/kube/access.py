@@ -1,6 +1,7 @@
 """Where the API server is and who we are to it, from a pod's own service account or from a kubeconfig."""
 
 import os
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,13 @@ from kubernetes.aio.config.kube_config import load_kube_config
 
 TOKEN_LIFE = 30.0
 """Seconds for which a token that was read is used; the kubelet writes a new one minutes before the old one ends."""
+
+UNVERIFIED = (
+    "insecure-skip-tls-verify is not supported: whoever answers would be given the operator's token, and decide whom "
+    "it lets in; name the server's authority in certificate-authority-data and, if need be, its name in tls-server-name"
+)
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]*[A-Za-z0-9])?")
 
 USER_AGENT = f"entrafed/{version('entrafed')}"
 
@@ -67,8 +75,11 @@ async def read_configuration(source: Source) -> Configuration:
                 )
     except (ConfigException, OSError, yaml.YAMLError, TypeError, AttributeError, ValueError) as error:
         raise NoAccess(f"cannot use {_spoken(source)}: {_first_line(error)}") from error
-    if configuration.tls_server_name:
-        raise NoAccess(f"cannot use {_spoken(source)}: tls-server-name is not supported")
+    if not configuration.verify_ssl:
+        raise NoAccess(f"cannot use {_spoken(source)}: {UNVERIFIED}")
+    name: object = configuration.tls_server_name
+    if name is not None and not (isinstance(name, str) and _HOST_NAME.fullmatch(name)):
+        raise NoAccess(f"cannot use {_spoken(source)}: tls-server-name must be a host name, like kubernetes.default")
     return configuration
 
 
@@ -111,7 +122,6 @@ class Access:
     def client(self, *, connections: int) -> ApiClient:
         """A new client, owned by the caller; at most `connections` are open at once."""
         configuration = Configuration(host=self.server, ssl_ca_cert=self._configuration.ssl_ca_cert)
-        configuration.verify_ssl = self._configuration.verify_ssl
         configuration.cert_file = self._configuration.cert_file
         configuration.key_file = self._configuration.key_file
         configuration.proxy = self._configuration.proxy
@@ -133,17 +143,19 @@ class Access:
 
     def _session_options(self) -> dict[str, Any]:
         """The API server is never reached through the proxy that the environment names: that one is for Azure."""
-        return {"trust_env": False, "middlewares": (self.authorize,)}
+        return {"trust_env": False, "middlewares": (self.name_server, self.authorize)}
 
     def _tls(self) -> ssl.SSLContext:
         configured = self._configuration
         context = ssl.create_default_context(cafile=configured.ssl_ca_cert)
-        if not configured.verify_ssl:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
         if configured.cert_file:
             context.load_cert_chain(configured.cert_file, configured.key_file)
         return context
+
+    async def name_server(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Expect the certificate to be for the name that the configuration tells, if it tells one."""
+        request.server_hostname = self._configuration.tls_server_name
+        return await handler(request)
 
     async def authorize(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send a request with the present token, and once more when another has taken its place meanwhile."""
