@@ -1,16 +1,22 @@
 """Ports on loopback."""
 
 import asyncio
+import os
 import random
 import socket
+import tempfile
 from pathlib import Path
 
 from .errors import LabError
+from .locks import FileLock
 
 # Below the range from which kernels take source ports of outgoing connections (32768 on Linux, 49152 elsewhere): a kept
 # port taken from that range would now and then be in use as somebody's source port when the lab starts again.
 CANDIDATES = range(21000, 32000)
 LET_GO = 20.0  # seconds; kube-apiserver may hold its port for a while after it was asked to end
+CLAIMS = Path(tempfile.gettempdir()) / f"entrafed-lab-ports-{os.getuid()}"
+"""A lock for each port that a process of this user has chosen: what is to listen there takes a while to start."""
+_claimed: list[FileLock] = []  # until this process ends
 
 
 def is_free(port: int) -> bool:
@@ -25,10 +31,12 @@ def is_free(port: int) -> bool:
 
 
 def free_port(rng: random.Random) -> int:
-    """A port on which nobody listens now. Somebody may be quicker: callers try again with another."""
+    """A port on which nobody listens now, and which no other lab of this user chooses while this process lives."""
     for _ in range(200):
         port = rng.choice(CANDIDATES)
-        if is_free(port):
+        claim = FileLock(CLAIMS / str(port))
+        if is_free(port) and claim.acquire():
+            _claimed.append(claim)
             return port
     raise LabError("no free port was found on 127.0.0.1 between 21000 and 32000 in 200 tries")
 
