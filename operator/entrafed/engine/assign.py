@@ -28,6 +28,7 @@ from entrafed.engine.absence import Absences
 from entrafed.engine.assigned import AssignmentRun, blocked_by_the_dead, finding_of, keys_of, of_one_connection
 from entrafed.engine.assignment_table import AssignmentTable
 from entrafed.engine.empty_looks import EmptyLooks
+from entrafed.engine.gathering import Gathering
 from entrafed.engine.overlay import Overlay
 from entrafed.engine.own_writes import NEVER
 from entrafed.engine.pace import Pace
@@ -72,6 +73,7 @@ class _Lane:
     refused: dict[str, tuple[Problem, float]] = field(default_factory=dict)
     """Keys that nothing but a person's act will let through, and from when on they are tried again all the same."""
     empty_looks: EmptyLooks = field(default_factory=EmptyLooks)
+    gathering: Gathering = field(default_factory=Gathering)
 
 
 class AssignmentSettler:
@@ -229,6 +231,9 @@ class AssignmentSettler:
     ) -> None:
         """Take one step after the other, each planned on what is known after the one before."""
         run.plan = self._plan(parent, lane, unseen)
+        self._recall_refusals(lane, run)
+        if self._is_gathering(parent, lane, run):
+            return
         for _ in range(MOST_STEPS):
             self._recall_refusals(lane, run)
             step = next((one for one in map(run.without_failures, run.plan.steps) if one is not None), None)
@@ -239,6 +244,13 @@ class AssignmentSettler:
                 return
             await self._take(parent, lane, step, run)
             run.plan = self._plan(parent, lane, unseen)
+
+    def _is_gathering(self, parent: Parent, lane: _Lane, run: AssignmentRun) -> bool:
+        """Whether what is to be made waits a moment for what can be made by the same request."""
+        if MOST[parent.kind] == 1 or not run.makes_something:
+            return False
+        is_more_to_come = self._table.expects(parent) or run.has_unrecorded(lane.overlay.view())
+        return lane.gathering.goes_on(is_more_to_come, self._clock.monotonic(), self._timing.gather)
 
     def _plan(self, parent: Parent, lane: _Lane, unseen: dict[SignIn | None, Problem]) -> AssignmentPlan:
         """The plan of this moment. An ask that could not be looked at for only keeps."""

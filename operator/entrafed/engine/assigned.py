@@ -51,6 +51,18 @@ class AssignmentRun:
     failed: dict[str, Problem] = field(default_factory=dict)
     halted: Problem | None = None
 
+    @property
+    def makes_something(self) -> bool:
+        """Whether the plan makes anything that has not failed."""
+        return any(isinstance(step, Assign) and self.without_failures(step) for step in self.plan.steps)
+
+    def has_unrecorded(self, seen: ObservedParent) -> bool:
+        """Whether the plan can make more as soon as that is recorded."""
+        made = {one for step in self.plan.steps if isinstance(step, Assign) for one in step.assignments}
+        standing = {one.key for one in seen.assignments}
+        to_come = (one for one, verdict in self.plan.verdicts.items() if verdict.reason is Reason.PROGRESSING)
+        return any(one not in made and one.key not in standing for one in to_come)
+
     def problem_of(self, key: str) -> Problem | None:
         return self.failed.get(key) or self.halted
 

@@ -1,7 +1,8 @@
 """Who asks for what at which host, scope or tenant, and what was found. In memory only: as `Table`, but one object may
 ask at many of them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from entrafed.domain.assignments import AssignmentAsk
@@ -16,6 +17,25 @@ class AssignmentTable:
         self._asks: dict[Parent, dict[str, AssignmentAsk]] = {}
         self._parents: dict[str, frozenset[Parent]] = {}
         self._findings: dict[str, dict[Parent, AssignmentFinding]] = {}
+        self._announced: dict[str, dict[str, None]] = {}
+
+    @contextmanager
+    def announcing(self, uid: str, places: Collection[str]) -> Iterator[None]:
+        """While inside, an object is being admitted that names these places; what it may ask for there is not known."""
+        for place in places:
+            self._announced.setdefault(place, {})[uid] = None
+        try:
+            yield
+        finally:
+            for place in places:
+                announced = self._announced[place]
+                del announced[uid]
+                if not announced:
+                    del self._announced[place]
+
+    def expects(self, parent: Parent) -> bool:
+        """Whether somebody who asks for nothing at a parent may do so in a moment."""
+        return not self._announced.get(parent.id, {}).keys() <= self._asks.get(parent, {}).keys()
 
     def put(self, uid: str, asks: Mapping[Parent, AssignmentAsk]) -> frozenset[Parent]:
         """Set all that an object asks for; the answer are the parents at which that is something else than before."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from entrafed.api.federation import Federation
 from entrafed.api.metadata import FINALIZER
 from entrafed.api.reasons import Reason
+from entrafed.domain.credentials import resource_key
 from entrafed.engine.absence import Absences
 from entrafed.engine.admission import Admission, Admitter
 from entrafed.engine.assignment_asks import with_records
@@ -111,7 +112,8 @@ class Attendant:
         fresh_from = now - self._timing.reads
         if is_requested(federation) and (known is None or known.admission.inputs.request != inputs.request):
             fresh_from = now
-        admission = await self._admitter.admit(federation, fresh_from)
+        with self._assigned.announcing(uid, _hosts_named(federation)):
+            admission = await self._admitter.admit(federation, fresh_from)
         self._admitted[uid] = _Admitted(admission, now + self._lasts(uid, admission))
         self._apply(uid, admission, look_again=fresh_from == now)
         self._table.heard(uid)
@@ -236,3 +238,8 @@ class Attendant:
         self._queue.add(FederationKey(uid), Urgency.RESYNC)
         self._queue.add_after(parent, self._parents.expect(parent, self._timing.resync), Urgency.RESYNC)
         return True
+
+
+def _hosts_named(federation: Federation) -> frozenset[str]:
+    """The ids of the hosts that an object names."""
+    return frozenset(resource_key(host) for item in federation.spec.identity_assignments for host in item.resources)

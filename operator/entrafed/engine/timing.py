@@ -14,6 +14,9 @@ class Timing:
     longest_agreement: float = 10.0
     lag_limit: float = 60.0
     """How long a list that contradicts our own acknowledged write is taken for an old one."""
+    gather: float = 10.0
+    """How long a change of a host waits at most for what others who are just being admitted want there too: one request
+    makes all of it, and while it runs Azure takes no other."""
     quiet: float = 45.0
     """After which a write whose answer was not seen has surely happened or not, and every replica shows it: the request
     timeout and a generous replica lag."""

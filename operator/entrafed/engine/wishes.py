@@ -101,6 +101,8 @@ class Wishes:
         return _denied(outcome, (Place(p, assignment, case.sign_in, refused.get(p)) for p in parents))
 
     async def _principal_of(self, resource_id: str, case: WishCase) -> str:
+        if resource_key(resource_id) == case.target.parent.id and case.target.principal_id is not None:
+            return case.target.principal_id  # it has just been read, and found not to be the operator's own
         try:
             identity = await self._reads.managed_identity(case.sign_in, resource_id, case.not_before)
         except NotFound:

@@ -52,6 +52,30 @@ async def test_one_request_serves_all_who_wait_for_the_host() -> None:
     assert world.azure.writes() == [("assign", ("a", "b", "c"))]
 
 
+async def test_a_change_waits_for_one_who_is_just_being_admitted_and_makes_all_at_once() -> None:
+    world = Assigning()
+    with world.table.announcing("two", {HOST.id}):
+        await world.settle(asking("one", A), seconds=TIMING.gather / 2)
+        assert world.azure.writes() == []
+    await world.settle(asking("two", B), seconds=A_WHILE)
+    assert world.azure.writes() == [("assign", ("a", "b"))]
+
+
+async def test_a_change_does_not_wait_for_ever_for_one_who_is_being_admitted() -> None:
+    world = Assigning()
+    with world.table.announcing("two", {HOST.id}):
+        await world.settle(asking("one", A), seconds=TIMING.gather + 1.0)
+        assert world.azure.writes() == [("assign", ("a",))]
+
+
+async def test_what_is_taken_back_waits_for_nobody() -> None:
+    world = Assigning()
+    await world.settle(asking("one", A), seconds=A_WHILE)
+    with world.table.announcing("two", {HOST.id}):
+        await world.settle(replace(world.asks["one"], stance=Stance.LEAVE, wanted=frozenset()), seconds=1.0)
+        assert world.azure.writes()[1:] == [("unassign", ("a",))]
+
+
 async def test_requests_of_two_connections_are_not_merged() -> None:
     world = Assigning()
     other = replace(SIGN_IN, connection="other")

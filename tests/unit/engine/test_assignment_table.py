@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from entrafed.domain.assignments import Assignment
 from entrafed.domain.findings import AssignmentFinding
 from entrafed.engine.assignment_table import AssignmentTable
@@ -71,3 +73,20 @@ def test_findings_can_be_forgotten_without_the_asks() -> None:
     table.forget_findings("web")
     assert table.findings_of("web") == {}
     assert table.asks_of(HOST) == [asking("web", A)]
+
+
+def test_one_who_is_being_admitted_is_expected_where_it_asks_for_nothing_yet() -> None:
+    table = AssignmentTable()
+    with table.announcing("web", {HOST.id}):
+        assert table.expects(HOST)
+        assert not table.expects(SCOPE)
+        table.put("web", {HOST: asking("web", A)})
+        assert not table.expects(HOST)
+    assert not table.expects(HOST)
+
+
+def test_nobody_is_expected_any_more_whose_admission_failed() -> None:
+    table = AssignmentTable()
+    with pytest.raises(ValueError, match="broken"), table.announcing("web", {HOST.id}):
+        raise ValueError("broken")
+    assert not table.expects(HOST)

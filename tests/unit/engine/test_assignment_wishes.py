@@ -101,8 +101,10 @@ async def test_an_identity_is_wanted_at_each_of_its_hosts_by_what_it_is_now() ->
 
 
 async def test_without_an_identity_it_is_the_target() -> None:
-    outcome = await judged(azure(), identityAssignments=at_hosts(VM, identity=None))
-    assert [place.assignment.key for place in outcome.places] == [f"{GROUP}/web"]
+    asked = azure()
+    outcome = await judged(asked, identityAssignments=at_hosts(VM, identity=None))
+    assert [place.assignment for place in outcome.places] == [Assignment(f"{GROUP}/web", PRINCIPAL)]
+    assert asked.calls == []  # the target was read a moment ago
 
 
 async def test_a_host_that_is_named_twice_is_one_place() -> None:
