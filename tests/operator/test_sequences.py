@@ -160,6 +160,7 @@ class Performance:
         self._problems += [f"{slot} at some time: {problem} of {json.dumps(body)}" for problem in found]
 
 
+@pytest.mark.timeout(900)  # seconds; a busy machine takes two minutes for a part
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_everything_is_true_when_it_rests(
     part: int, ground: OnApiServer, record_property: Callable[[str, object], None]

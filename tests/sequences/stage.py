@@ -185,6 +185,8 @@ async def second_pass(play: Play) -> list[str]:
     asked += [f"status {slot.name}" for slot in looked_at if play.book.holder_of(slot) == WEB]
     await play.rest(play.is_heard)
     wrong = [f"a second pass sent {r}" for r in ground.azure.log.writes() if r.status != REFUSED.status]
+    if len(ground.kube_writes) < sum(not play.book.specs[slot].suspend for slot in looked_at):
+        wrong.append(f"of {looked_at} all were looked at, and only {ground.kube_writes} was noticed")
     for write in ground.kube_writes:
         if write in asked:
             asked.remove(write)
