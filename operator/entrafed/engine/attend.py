@@ -9,6 +9,7 @@ from entrafed.api.reasons import Reason
 from entrafed.domain.credentials import resource_key
 from entrafed.engine.absence import Absences
 from entrafed.engine.admission import Admission, Admitter
+from entrafed.engine.agenda import Agenda
 from entrafed.engine.assignment_asks import with_records
 from entrafed.engine.assignment_table import AssignmentTable
 from entrafed.engine.keys import FederationKey, Key
@@ -42,6 +43,7 @@ class Attendant:
         table: Table,
         assigned: AssignmentTable,
         queue: Queue[Key],
+        agenda: Agenda,
         kube: Kube,
         clock: Clock,
         timing: Timing,
@@ -56,6 +58,7 @@ class Attendant:
         self._table = table
         self._assigned = assigned
         self._queue = queue
+        self._agenda = agenda
         self._kube = kube
         self._clock = clock
         self._timing = timing
@@ -67,16 +70,10 @@ class Attendant:
         self._reporter = reporter
         self._admitted: dict[str, _Admitted] = {}
         self._kept: dict[str, Inputs] = {}
-        self._stale: set[str] = set()
 
     def has_attended_to(self, uid: str) -> bool:
         """Whether an object was admitted, or kept as it was found."""
         return uid in self._admitted or uid in self._kept
-
-    def admit_again(self, uid: str) -> None:
-        """Have an object admitted in the background, though nothing of it has changed."""
-        self._stale.add(uid)
-        self._queue.add(FederationKey(uid), Urgency.RESYNC)
 
     async def attend(self, uid: str) -> float | None:
         """Admit an object if what it was admitted from has changed, then report what is known of it."""
@@ -106,9 +103,14 @@ class Attendant:
         uid, now = federation.metadata.uid, self._clock.monotonic()
         known = self._admitted.get(uid)
         inputs = self._admitter.inputs_of(federation)
-        if known is not None and known.admission.inputs == inputs and now < known.expires and uid not in self._stale:
+        if (
+            known is not None
+            and known.admission.inputs == inputs
+            and now < known.expires
+            and not self._agenda.is_to_be_admitted(uid)
+        ):
             return known.admission
-        self._stale.discard(uid)
+        self._agenda.admitted(uid)
         fresh_from = now - self._timing.reads
         if is_requested(federation) and (known is None or known.admission.inputs.request != inputs.request):
             fresh_from = now
@@ -130,7 +132,12 @@ class Attendant:
         """Whether an object that was well at the start still is, as far as can be told without a look at Azure."""
         uid, inputs = federation.metadata.uid, self._admitter.inputs_of(federation)
         before = self._kept.pop(uid, None)
-        if before is None or uid in self._stale or not is_well(federation) or inputs.contradict(before):
+        if (
+            before is None
+            or self._agenda.is_to_be_admitted(uid)
+            or not is_well(federation)
+            or inputs.contradict(before)
+        ):
             return False
         if not await self._admitter.is_as_recorded(federation):
             return False
@@ -188,7 +195,7 @@ class Attendant:
         if records != ask.records:
             self._table.put(parent, replace(ask, records=records))
             if federation.spec.suspend:  # nothing else may bring it to be judged by the rules for long
-                self.admit_again(uid)
+                self._agenda.admit_again(uid)
             if any(other.is_leaving for other in self._table.asks_of(parent)):
                 self._queue.add(parent)
 
@@ -206,7 +213,7 @@ class Attendant:
         """An object is gone: nothing is done for it any more."""
         self._admitted.pop(uid, None)
         self._kept.pop(uid, None)
-        self._stale.discard(uid)
+        self._agenda.admitted(uid)
         self._outputs.forget(uid)
         self._reporter.forget(uid)
         self._absences.seen(uid)

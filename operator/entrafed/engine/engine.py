@@ -12,16 +12,14 @@ from entrafed.api.connection import Connection
 from entrafed.api.federation import Federation
 from entrafed.api.metadata import Metadata
 from entrafed.api.reasons import Reason
-from entrafed.domain.assignments import AssignmentAsk
-from entrafed.domain.credentials import Parent
 from entrafed.domain.errors import KubeConflict, KubeGone, KubeProblem, WritesStopped
 from entrafed.domain.events import Event, EventType, RegardingKind
 from entrafed.domain.rules import Namespace
 from entrafed.engine.absence import Absences
 from entrafed.engine.access import Accesses
 from entrafed.engine.admission import Admitter
+from entrafed.engine.agenda import Agenda
 from entrafed.engine.assign import AssignmentSettler
-from entrafed.engine.assigned import spoken
 from entrafed.engine.assignment_admission import AssignmentAdmitter
 from entrafed.engine.assignment_table import AssignmentTable
 from entrafed.engine.attend import Attendant
@@ -36,7 +34,8 @@ from entrafed.engine.parents import Parents
 from entrafed.engine.ports import Assignments, Azure, Clock, Kube, Measure
 from entrafed.engine.queue import Backoff, Queue, Urgency
 from entrafed.engine.reads import Reads
-from entrafed.engine.report import Reporter, event_of
+from entrafed.engine.repairs import Repairs
+from entrafed.engine.report import Reporter
 from entrafed.engine.settle import Settler
 from entrafed.engine.table import Table
 from entrafed.engine.telling import Teller
@@ -68,98 +67,25 @@ class Engine:
         allow_endpoints: bool = False,
         random: Random | None = None,
     ) -> None:
-        chance = random or Random()  # noqa: S311 - it spreads work over time
         self._clock = clock
         self._measure = measure
         self._timing = timing
+        self._chance = random or Random()  # noqa: S311 - it spreads work over time
         self._objects = Objects()
         self._table = Table()
+        self._assigned = AssignmentTable()
+        self._absences = Absences(clock, timing)
         self._reads = Reads(azure, clock)
         self._queue: Queue[Key] = Queue(clock.monotonic)
-        self._backoff: Backoff[Key] = Backoff(timing, chance)
+        self._agenda = Agenda(self._queue)
+        self._backoff: Backoff[Key] = Backoff(timing, self._chance)
         self._teller = Teller(kube)
+        self._repairs = Repairs(self._objects, measure, self._teller.tell)
         self._runs: set[asyncio.Task[None]] = set()
         self._stopping = False
-        self._assigned = AssignmentTable()
-        absences = Absences(clock, timing)
-        accesses = Accesses(self._objects, allow_endpoints=allow_endpoints)
         self._issuers = ClusterIssuers(kube, clock, timing, changed=self._admit_users_of_the_issuer)
-        admitter = Admitter(
-            objects=self._objects,
-            reads=self._reads,
-            issuers=self._issuers,
-            table=self._table,
-            accesses=accesses,
-            assignments=AssignmentAdmitter(
-                accesses=accesses, reads=self._reads, table=self._assigned, clock=clock, timing=timing
-            ),
-            absences=absences,
-            clock=clock,
-            timing=timing,
-        )
-        pace = Pace(clock=clock, timing=timing, random=chance)
-        settler = Settler(
-            azure=azure,
-            reads=self._reads,
-            table=self._table,
-            absences=absences,
-            clock=clock,
-            orphans=Orphans(self._objects, measure, self._teller.tell),
-            timing=timing,
-            clusters=clusters,
-            pace=pace,
-            noted=lambda uid: self._queue.add(FederationKey(uid)),
-            resync=lambda uid: self._attendant.admit_again(uid),  # noqa: PLW0108 - it is made below
-            repaired=lambda ask, name, was: self._tell_of_repair(ask.uid, f"credential {name}", was),
-        )
-        outputs = Outputs(
-            objects=self._objects,
-            kube=kube,
-            clock=clock,
-            timing=timing,
-            backoff=Backoff(timing, chance),
-            wake=lambda uid: self._queue.add(FederationKey(uid)),
-            repaired=lambda uid, output: self._tell_of_repair(uid, output, "changed or removed"),
-        )
-        assigner = AssignmentSettler(
-            azure=assignments,
-            table=self._assigned,
-            heard=self._table,
-            absences=absences,
-            clock=clock,
-            timing=timing,
-            pace=pace,
-            noted=lambda uid: self._queue.add(FederationKey(uid)),
-            resync=lambda uid: self._attendant.admit_again(uid),  # noqa: PLW0108 - it is made below
-            repaired=self._tell_of_reassignment,
-        )
-        self._parents = Parents(credentials=settler, assignments=assigner)
-        reporter = Reporter(
-            objects=self._objects,
-            table=self._table,
-            assigned=self._assigned,
-            kube=kube,
-            clock=clock,
-            measure=measure,
-            timing=timing,
-            tell=self._teller.tell,
-            sign_in_failed=lambda name: self._queue.add(ConnectionKey(name)),
-        )
-        self._attendant = Attendant(
-            objects=self._objects,
-            table=self._table,
-            assigned=self._assigned,
-            queue=self._queue,
-            kube=kube,
-            clock=clock,
-            timing=timing,
-            absences=absences,
-            backoff=Backoff(timing, chance),
-            admitter=admitter,
-            parents=self._parents,
-            outputs=outputs,
-            reporter=reporter,
-        )
+        self._parents = self._settling(azure, assignments, clusters)
+        self._attendant = self._attending(kube, self._admitting(allow_endpoints=allow_endpoints))
         self._connections = Connections(
             objects=self._objects,
             knows_all_users=lambda: self._table.is_complete,
@@ -168,8 +94,93 @@ class Engine:
             kube=kube,
             clock=clock,
             timing=timing,
-            backoff=Backoff(timing, chance),
+            backoff=Backoff(timing, self._chance),
             allow_endpoints=allow_endpoints,
+        )
+
+    def _admitting(self, *, allow_endpoints: bool) -> Admitter:
+        accesses = Accesses(self._objects, allow_endpoints=allow_endpoints)
+        assignments = AssignmentAdmitter(
+            accesses=accesses, reads=self._reads, table=self._assigned, clock=self._clock, timing=self._timing
+        )
+        return Admitter(
+            objects=self._objects,
+            reads=self._reads,
+            issuers=self._issuers,
+            table=self._table,
+            accesses=accesses,
+            assignments=assignments,
+            absences=self._absences,
+            clock=self._clock,
+            timing=self._timing,
+        )
+
+    def _settling(self, azure: Azure, assignments: Assignments, clusters: tuple[str, ...]) -> Parents:
+        pace = Pace(clock=self._clock, timing=self._timing, random=self._chance)
+        credentials = Settler(
+            azure=azure,
+            reads=self._reads,
+            table=self._table,
+            absences=self._absences,
+            clock=self._clock,
+            orphans=Orphans(self._objects, self._measure, self._teller.tell),
+            timing=self._timing,
+            clusters=clusters,
+            pace=pace,
+            noted=self._agenda.attend,
+            resync=self._agenda.admit_again,
+            repaired=self._repairs.credential,
+        )
+        elsewhere = AssignmentSettler(
+            azure=assignments,
+            table=self._assigned,
+            heard=self._table,
+            absences=self._absences,
+            clock=self._clock,
+            timing=self._timing,
+            pace=pace,
+            noted=self._agenda.attend,
+            resync=self._agenda.admit_again,
+            repaired=self._repairs.assignment,
+        )
+        return Parents(credentials=credentials, assignments=elsewhere)
+
+    def _attending(self, kube: Kube, admitter: Admitter) -> Attendant:
+        outputs = Outputs(
+            objects=self._objects,
+            kube=kube,
+            clock=self._clock,
+            timing=self._timing,
+            backoff=Backoff(self._timing, self._chance),
+            wake=self._agenda.attend,
+            repaired=self._repairs.output,
+        )
+        reporter = Reporter(
+            objects=self._objects,
+            table=self._table,
+            assigned=self._assigned,
+            kube=kube,
+            clock=self._clock,
+            measure=self._measure,
+            timing=self._timing,
+            tell=self._teller.tell,
+            sign_in_failed=lambda name: self._queue.add(ConnectionKey(name)),
+        )
+        return Attendant(
+            objects=self._objects,
+            table=self._table,
+            assigned=self._assigned,
+            queue=self._queue,
+            agenda=self._agenda,
+            kube=kube,
+            clock=self._clock,
+            timing=self._timing,
+            absences=self._absences,
+            backoff=Backoff(self._timing, self._chance),
+            admitter=admitter,
+            parents=self._parents,
+            outputs=outputs,
+            reporter=reporter,
         )
 
     def is_idle(self, within: float) -> bool:
@@ -196,11 +207,11 @@ class Engine:
         for name in connections_of(federation) ^ (connections_of(before) if before else frozenset()):
             self._queue.add(ConnectionKey(name))
         if asks_for_work(before, federation) and not (before is None and self._attendant.keep_what_is_well(federation)):
-            self._queue.add(FederationKey(uid))
+            self._agenda.attend(uid)
 
     def federation_gone(self, uid: str) -> None:
         federation = self._objects.lose(uid)
-        self._queue.add(FederationKey(uid))
+        self._agenda.attend(uid)
         for name in connections_of(federation) if federation is not None else ():
             self._queue.add(ConnectionKey(name))
 
@@ -311,34 +322,24 @@ class Engine:
         """Have objects admitted anew. What is merely seen for the first time concerns only those that waited for it."""
         for uid in uids:
             if is_change or self._attendant.has_attended_to(uid):
-                self._queue.add(FederationKey(uid))
+                self._agenda.attend(uid)
 
     def _admit_users_of_the_issuer(self) -> None:
         """Have all objects admitted anew for which it may matter who issues the cluster's tokens."""
         for uid, federation in self._objects.federations.items():
             if any(item.service_account or item.oidc for item in federation.spec.federated_credentials):
-                self._attendant.admit_again(uid)
+                self._agenda.admit_again(uid)
 
     def _wake_users(self, connection: str) -> None:
         """What could not be done through a connection can be done now."""
         for uid in self._objects.users_of(connection):
             if readiness(self._objects.federations[uid])[0] == ConditionStatus.TRUE:
                 continue
-            self._attendant.admit_again(uid)
+            self._agenda.admit_again(uid)
             target = self._table.parent_of(uid)
             for parent in (*self._assigned.asks_by(uid), *((target,) if target else ())):
                 self._parents.look_again(parent)
                 self._queue.add(parent)
-
-    def _tell_of_reassignment(self, ask: AssignmentAsk, parent: Parent, key: str) -> None:
-        self._tell_of_repair(ask.uid, spoken(parent, key), "taken back")
-
-    def _tell_of_repair(self, uid: str, what: str, was: str) -> None:
-        self._measure.drift_repaired(1)
-        federation = self._objects.federations.get(uid)
-        if federation is not None:
-            note = f"{what} had been {was} by somebody else; it is as asked for again"
-            self._teller.tell(event_of(federation.metadata, EventType.NORMAL, Reason.DRIFT_REPAIRED, "Repair", note))
 
     async def _count_states(self) -> None:
         while True:
