@@ -106,10 +106,10 @@ RIGHT: dict[str, Manifest] = {
     "a host whose name begins with dots": host(resource_id("Microsoft.Web/sites", "..web")),
     "an identity of one's own on an application": federation(identityAssignments=[assigned(identity=WEB)]),
     "another identity on an identity": hosts(assigned(identity=WEB)),
-    "16 items of 20 resources each": hosts(
-        *(assigned(*machines(20), identity=identity_id(f"web-{n}"), name=f"item-{n}") for n in range(16))
+    "16 items of 6 resources each": hosts(
+        *(assigned(*machines(6), identity=identity_id(f"web-{n}"), name=f"item-{n}") for n in range(16))
     ),
-    "16 items of 20 resources with the longest ids": hosts(
+    "5 items of 20 resources with the longest ids": hosts(
         *(
             assigned(
                 *(
@@ -119,7 +119,7 @@ RIGHT: dict[str, Manifest] = {
                 identity=identity_id("i" * 128),
                 name=f"item-{item}",
             )
-            for item in range(16)
+            for item in range(5)
         )
     ),
     "two identities at one resource": hosts(assigned(VM, identity=WEB, name="a"), assigned(VM, identity=API, name="b")),
@@ -204,6 +204,14 @@ MISTAKES: dict[str, tuple[Manifest, str, str]] = {
     "a host that is too long": (host(f"{VM}{LONG_NAME}"), RESOURCE, "Too long"),
     "no resources": (hosts({"name": "hosts", "resources": []}), f"{HOSTS}[0].resources", "should have at least 1"),
     "resources left out": (hosts({"name": "hosts"}), f"{HOSTS}[0].resources", "Required value"),
+    "101 resources in all": (
+        hosts(
+            *(assigned(*machines(20), identity=identity_id(f"web-{n}"), name=f"item-{n}") for n in range(5)),
+            assigned(SITE, name="one-more"),
+        ),
+        HOSTS,
+        "may name 100 resources in all items together",
+    ),
     "21 resources": (hosts(assigned(*machines(21))), f"{HOSTS}[0].resources", "Too many"),
     "17 items of hosts": (
         hosts(*(assigned(machine, name=f"item-{n}") for n, machine in enumerate(machines(17)))),

@@ -17,6 +17,9 @@ MAX_ASSIGNMENTS = 16
 """Items of each kind in one object."""
 MAX_HOSTS = 20
 """Resources of one item."""
+MAX_HOSTS_IN_ALL = 100
+"""Resources of all items together: etcd holds 1.5 MiB, in which each stands in spec, status and managed fields, twice
+in each while what was asked for before is still there."""
 
 _NAME = r"[^/?#%\\\s]{0,259}[^/?#%\\\s.]"
 _GROUP = rf"/subscriptions/{GUID}/resourceGroups/{_NAME}"
@@ -118,6 +121,11 @@ IdentityAssignments = Annotated[
     tuple[IdentityAssignment, ...],
     Field(max_length=MAX_ASSIGNMENTS),
     list_keyed_by("name"),
+    Must(
+        f"self.map(item, item.resources.size()).sum() <= {MAX_HOSTS_IN_ALL}",
+        f"may name {MAX_HOSTS_IN_ALL} resources in all items together, since a status has no room for more: use another"
+        " object",
+    ),
     Must(
         "self.all(item, self.all(other, item.name == other.name"
         f" || {_IDENTITY.format('item')} != {_IDENTITY.format('other')}"

@@ -143,7 +143,10 @@ def _asked(outcome: AssignmentOutcome, recorded: tuple[AssignmentRow, ...], foun
         problems.append(removing)
     moving = min(problems, key=lambda one: one.stalled, default=None)
     since = None if outcome.denied_since is None else to_text(outcome.denied_since)
-    shown = (*rows, *left)[:MAX_PLACES]
+    before = {(row.place, row.key) for row in recorded}
+    known = [row for row in rows if (row.place, row.key) in before]
+    new = [row for row in rows if (row.place, row.key) not in before]  # not made before a status has room for it
+    shown = (*known, *left, *new)[:MAX_PLACES]
     return AssignmentItem(outcome.section, outcome.name, shown, moving, since, outcome.consent_url)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from entrafed.api.assignment_status import AssignmentState, IdentityAssignmentStatus
+from entrafed.api.assignment_status import MAX_PLACES, AssignmentState, IdentityAssignmentStatus
 from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
@@ -158,6 +158,13 @@ def test_a_place_that_left_its_item_is_shown_until_it_is_gone() -> None:
     assert item(status).reason == Reason.PROGRESSING
     status = told(one, web(HOST), found={HOST: standing(), OTHER_HOST: AssignmentFinding()})
     assert [row.resource_id for row in item(status).resources] == [VM]
+
+
+def test_a_full_item_forgets_nothing_of_ours_for_what_is_new() -> None:
+    before = [VM.replace("web-1", f"old-{number}") for number in range(MAX_PLACES)]
+    found = {Parent(ParentKind.HOST, TENANT, host): left() for host in before} | {HOST: standing()}
+    status = told(recorded(*before), web(HOST), found=found)
+    assert {row.resource_id for row in item(status).resources} == set(before)
 
 
 def test_what_cannot_be_removed_is_named() -> None:
