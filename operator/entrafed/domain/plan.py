@@ -70,6 +70,11 @@ class _Draft:
     creates: list[Create] = field(default_factory=list)
     verdicts: dict[Trust, Verdict] = field(default_factory=dict)
 
+    def refuse(self, trusts: frozenset[Trust]) -> None:
+        """Do not create these: there is no room."""
+        self.creates = [create for create in self.creates if create.credential.trust not in trusts]
+        self.verdicts.update(dict.fromkeys(trusts, Verdict(Reason.QUOTA_EXCEEDED)))
+
 
 def plan(
     observed: Iterable[ObservedCredential],
@@ -84,10 +89,40 @@ def plan(
     `clusters` are our marks, the present one first, then those of clusters that this one replaces. `may_remove` is
     false until every object has been seen after a start: unknown never removes. `stuck` are trusts that Azure was asked
     for in vain: their steps are not to be taken now, and come last. What stood for an item stays while a trust that the
-    item wants cannot be written, whoever stands in the way.
+    item wants cannot be written, whoever stands in the way. An item for which there is not room enough gets nothing.
     """
-    listed = sorted(observed, key=lambda c: c.name)
-    asking = sorted(asks, key=lambda a: a.order)
+    given = sorted(observed, key=lambda c: c.name), sorted(asks, key=lambda a: a.order)
+    refused = frozenset[Trust]()
+    while True:
+        result = _plan(*given, clusters=clusters, may_remove=may_remove, stuck=stuck, refused=refused)
+        if not (halves := _half_made(given[1], result) - stuck):
+            return result
+        refused |= halves
+
+
+def _half_made(asking: list[Ask], result: Plan) -> frozenset[Trust]:
+    """What is to be created for none but items that lack the room for all of theirs."""
+    created = {step.credential.trust for step in result.steps if isinstance(step, Create)}
+    over = {trust for trust, verdict in result.verdicts.items() if verdict.reason is Reason.QUOTA_EXCEEDED}
+    items: dict[tuple[str, str], set[Trust]] = {}
+    for ask in asking:
+        for item, trust in ask.items:
+            items.setdefault((ask.uid, item), set()).add(trust)
+    halved = [trusts for trusts in items.values() if trusts & over]
+    whole = {trust for trusts in items.values() if not trusts & over for trust in trusts}
+    return frozenset(trust for trusts in halved for trust in trusts & created if trust not in whole)
+
+
+def _plan(
+    listed: list[ObservedCredential],
+    asking: list[Ask],
+    *,
+    clusters: tuple[str, ...],
+    may_remove: bool,
+    stuck: frozenset[Trust],
+    refused: frozenset[Trust],
+) -> Plan:
+    """The plan when nothing of what is `refused` for want of room is written."""
     misnamed = _misnamed(listed, asking, clusters) if may_remove else set()
     there = tuple(c for c in listed if c.name not in misnamed)
     ours = _ours(there, asking, clusters)
@@ -96,6 +131,7 @@ def plan(
     for trust, ask in _holders(there, asking, draft).items():
         used.add(_place(trust, ask, there, clusters[0], draft))
     misnamed -= _overwrite(listed, misnamed, draft)
+    draft.refuse(refused)
     unmade = stuck | {trust for trust, verdict in draft.verdicts.items() if verdict.reason is not Reason.SYNCED}
     unused = sorted(ours - used - stood_for(unmade, asking))
     deletes = [Delete(name) for name in unused if _may_go(name, there, asking)] if may_remove else []

@@ -382,6 +382,37 @@ def test_what_cannot_be_written_takes_no_room_from_what_can() -> None:
     assert [s.credential.trust for s in steps if isinstance(s, Create)] == [B, A]
 
 
+def crowd(number: int) -> list[ObservedCredential]:
+    return [standing(f"foreign-{n}", trust(f"f{n}")) for n in range(number)]
+
+
+def test_an_item_of_two_credentials_for_which_there_is_one_place_gets_none_and_leaves_it_to_others() -> None:
+    asked = replace(ask("web", A, B, C), items=(("both", A), ("both", B), ("one", C)))
+    result = planned(crowd(LIMIT - 1), asked)
+    assert [s.credential.trust for s in result.steps if isinstance(s, Create)] == [C]
+    assert {t for t, v in result.verdicts.items() if v.reason is Reason.QUOTA_EXCEEDED} == {A, B}
+
+
+def test_what_stood_for_an_item_stays_where_its_two_successors_find_one_place() -> None:
+    there = [*crowd(LIMIT - 1), standing(named("web", C), C)]
+    edited = replace(ask("web", A, B), items=(("x", A), ("x", B)), records=(Record("x", named("web", C), C),))
+    result = planned(there, edited)
+    assert result.steps == ()
+    assert {v.reason for v in result.verdicts.values()} == {Reason.QUOTA_EXCEEDED}
+
+
+def test_half_of_an_item_is_made_where_another_item_asks_for_just_that() -> None:
+    asked = replace(ask("web", A, B), items=(("both", A), ("both", B), ("one", A)))
+    result = planned(crowd(LIMIT - 1), asked)
+    assert [s.credential.trust for s in result.steps if isinstance(s, Create)] == [A]
+
+
+def test_an_item_that_azure_refuses_half_of_says_that_and_not_that_there_is_no_room() -> None:
+    asked = replace(ask("web", A, B), items=(("both", A), ("both", B)))
+    result = plan(crowd(LIMIT), [asked], clusters=(CLUSTER,), may_remove=True, stuck=frozenset({A}))
+    assert {t: v.reason for t, v in result.verdicts.items()} == {B: Reason.QUOTA_EXCEEDED}
+
+
 pairs = [
     *(Pair("https://issuer.example", f"s{n}") for n in range(22)),
     *(Pair("https://issuer.example", expression=f"claims['sub'] matches 's{n}*'") for n in range(4)),
