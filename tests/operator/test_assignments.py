@@ -32,6 +32,7 @@ from operator_world import RESOURCE_GROUP, NewWorld, World
 
 PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 SETTLED = 0.6  # seconds; what would still be written after Ready has been by then
+MORE_HOSTS = ("Web/sites/web/slots/next", "App/jobs/nightly", "Automation/automationAccounts/tasks")
 SECTIONS = ("federatedCredentials", "identityAssignments", "roleAssignments", "tenants")
 
 
@@ -141,8 +142,11 @@ async def test_the_rights_that_the_pages_ask_for_are_enough(world: World) -> Non
     azure.give_role(OPERATOR_PRINCIPAL, role["Name"], RESOURCE_GROUP)
     azure.give_role(OPERATOR_PRINCIPAL, "Role Based Access Control Administrator", RESOURCE_GROUP, condition=condition)
 
+    more = [f"{RESOURCE_GROUP}/providers/Microsoft.{name}" for name in MORE_HOSTS]
+    for host in more:
+        azure.create_host(host)
     before = snapshot(azure)
-    hosts = assigned(API_VM, API_NODES, WEB_SITE, API_APP, identity=API_IDENTITY)
+    hosts = assigned(API_VM, API_NODES, WEB_SITE, API_APP, *more, identity=API_IDENTITY)
     await world.apply(everything(world, identityAssignments=[hosts]))
     await world.until_ready()
     await world.delete("web")
