@@ -111,6 +111,23 @@ async def test_a_role_that_nobody_knows_is_told(open_world: OpenWorld) -> None:
         await ready(world, within=LONG)
 
 
+async def test_a_changed_condition_comes_to_stand_also_where_azure_does_not_write_over_it(
+    open_world: OpenWorld,
+) -> None:
+    async with open_world(variants=Variants(same_role=SameRole.CONFLICT)) as world, world.operator():
+        world.cluster.apply(with_roles(role("blobs", condition=CONDITION)))
+        await ready(world)
+        (first,) = roles_of(world)
+        world.cluster.apply(with_roles(role("blobs", condition=OTHER_CONDITION)))
+        await until(lambda: [one.condition for one in roles_of(world)] == [OTHER_CONDITION], A_WHILE)
+        await ready(world)
+        assert [one.name for one in roles_of(world)] == [first.name]
+        assert [row.origin for row in role_item(world).assignments] == [Origin.OPERATOR]
+        deleted(world)
+        await gone(world)
+        assert roles_of(world) == []
+
+
 async def test_a_role_is_given_with_its_condition_and_a_changed_one_in_place(open_world: OpenWorld) -> None:
     async with open_world() as world, world.operator():
         world.cluster.apply(with_roles(role("blobs", condition=CONDITION)))

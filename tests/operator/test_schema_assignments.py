@@ -210,7 +210,7 @@ MISTAKES: dict[str, tuple[Manifest, str, str]] = {
             assigned(SITE, name="one-more"),
         ),
         HOSTS,
-        "may name 100 resources in all items together",
+        "may have at most 100 resources in all items together",
     ),
     "21 resources": (hosts(assigned(*machines(21))), f"{HOSTS}[0].resources", "Too many"),
     "17 items of hosts": (

@@ -1,12 +1,13 @@
 """What the operator costs: writes to Kubernetes as the API server counts them, writes to Azure as Azure does.
 
-Durations are as they are: what takes longer than five seconds is reported as moving, which would be one write more; a
-machine must be slow indeed for that. Everything is looked at again every two seconds, so that what a second look costs
+Durations are as they are: what takes longer than five seconds, on a slow machine, is reported as moving, which is one
+write more. Everything is looked at again every two seconds, so that what a second look costs
 is in every count.
 """
 
 import asyncio
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from operator_process import Operator, StartOperator
 from operator_world import ON_IDENTITY, TARGETS, World
 
 SETTLED = 0.6  # seconds; what would still be written after Ready has been by then
+REPORTED_AFTER = 5.0  # seconds; what is under way for longer is reported as moving
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -46,28 +48,45 @@ async def writes_of(world: World, before: int) -> int:
     return await world.operator_writes() - before
 
 
+class Stopwatch:
+    """What a step costs at most, by how long it took."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    def allows(self, writes: int) -> set[int]:
+        """So many writes, and one more when the step took so long that it was reported on the way."""
+        is_slow = time.monotonic() - self._started > REPORTED_AFTER
+        return {writes, writes + 1} if is_slow else {writes}
+
+
 @pytest.mark.parametrize("kind", TARGETS)
 async def test_the_life_of_an_object_costs_two_writes_then_one_an_edit_then_one(busy: World, kind: str) -> None:
     _, target = TARGETS[kind]
-    before, azure = await busy.operator_writes(), len(busy.azure.log.writes())
+    before, azure, watch = await busy.operator_writes(), len(busy.azure.log.writes()), Stopwatch()
     await busy.apply(busy.federation(from_oidc(subject="one"), from_service_account(), target=target))
     await busy.until_ready()
+    creating = watch.allows(2)
     created = await writes_of(busy, before)
     created_in_azure = len(busy.azure.log.writes()) - azure
 
-    before, azure = await busy.operator_writes(), len(busy.azure.log.writes())
+    before, azure, watch = await busy.operator_writes(), len(busy.azure.log.writes()), Stopwatch()
     await busy.apply(busy.federation(from_oidc(subject="two"), from_service_account(), target=target))
     await busy.until_ready()
+    editing = watch.allows(1)
     edited = await writes_of(busy, before)
     edited_in_azure = [record.operation for record in busy.azure.log.writes()[azure:]]
 
-    before, azure = await busy.operator_writes(), len(busy.azure.log.writes())
+    before, azure, watch = await busy.operator_writes(), len(busy.azure.log.writes()), Stopwatch()
     await busy.delete("web")
     await busy.until_gone()
+    deleting = watch.allows(1)
     deleted = await writes_of(busy, before)
     deleted_in_azure = len(busy.azure.log.writes()) - azure
 
-    assert (created, edited, deleted) == (2, 1, 1)
+    assert created in creating
+    assert edited in editing
+    assert deleted in deleting
     assert (created_in_azure, len(edited_in_azure), deleted_in_azure) == (2, 2, 2)
 
 
@@ -75,16 +94,19 @@ async def test_outputs_cost_one_write_more_which_records_them_first(busy: World,
     await busy.kubectl("create", "serviceaccount", "web", "--namespace", busy.namespace)
     item = {"name": "web", "serviceAccount": {"name": "web", "annotationPolicy": "Write"}}
     async with cluster.allowing_outputs():
-        before = await busy.operator_writes()
+        before, watch = await busy.operator_writes(), Stopwatch()
         await busy.apply(busy.federation(item, output={"configMap": {"name": "web-entra"}}))
         await busy.until_ready()
+        creating = watch.allows(3)
         created = await writes_of(busy, before)
-        before = await busy.operator_writes()
+        before, watch = await busy.operator_writes(), Stopwatch()
         await busy.delete("web")
         await busy.until_gone()
+        deleting = watch.allows(1)
         deleted = await writes_of(busy, before)
 
-    assert (created, deleted) == (3, 1)
+    assert created in creating
+    assert deleted in deleting
 
 
 async def test_labels_and_annotations_cost_nothing(busy: World) -> None:

@@ -123,8 +123,8 @@ IdentityAssignments = Annotated[
     list_keyed_by("name"),
     Must(
         f"self.map(item, item.resources.size()).sum() <= {MAX_HOSTS_IN_ALL}",
-        f"may name {MAX_HOSTS_IN_ALL} resources in all items together, since a status has no room for more: use another"
-        " object",
+        f"may have at most {MAX_HOSTS_IN_ALL} resources in all items together, since a status has no room for more: use"
+        " another object",
     ),
     Must(
         "self.all(item, self.all(other, item.name == other.name"

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Stance
 from entrafed.domain.assignments import (
-    CHANGES,
     MOST,
     Assign,
     AssignmentAsk,
     AssignmentPlan,
     AssignmentStep,
+    Change,
     Running,
     Unassign,
     plan_assignments,
@@ -25,7 +25,15 @@ from entrafed.domain.credentials import Parent
 from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, Problem, ProblemKind
 from entrafed.domain.findings import IN_PROGRESS, AssignmentFinding
 from entrafed.engine.absence import Absences
-from entrafed.engine.assigned import AssignmentRun, blocked_by_the_dead, finding_of, keys_of, of_one_connection
+from entrafed.engine.assigned import (
+    BUSY,
+    NO_WAY_IN,
+    AssignmentRun,
+    blocked_by_the_dead,
+    finding_of,
+    keys_of,
+    of_one_connection,
+)
 from entrafed.engine.assignment_table import AssignmentTable
 from entrafed.engine.empty_looks import EmptyLooks
 from entrafed.engine.gathering import Gathering
@@ -37,17 +45,6 @@ from entrafed.engine.table import Table
 from entrafed.engine.timing import Timing
 
 MOST_STEPS = 400  # of one run; a bound for what nobody thought of
-BUSY = Problem(
-    ProblemKind.WAITING,
-    Reason.HOST_BUSY,
-    "another operation on the host is under way; it is tried again when that has ended",
-    after=15.0,
-)
-NO_WAY_IN = Problem(
-    ProblemKind.WAITING,
-    Reason.CONNECTION_NOT_FOUND,
-    "the EntraConnection through which it was made is not there; it is waited for",
-)
 _HALTING = frozenset({Reason.THROTTLED, Reason.AZURE_UNAVAILABLE, Reason.SIGN_IN_FAILED, Reason.HOST_BUSY})
 
 
@@ -257,7 +254,7 @@ class AssignmentSettler:
         return plan_assignments(
             lane.overlay.view(),
             (replace(ask, stance=Stance.KEEP) if ask.sign_in in unseen else ask for ask in self._table.asks_of(parent)),
-            change=CHANGES[parent.kind],
+            change=lane.overlay.change,
             may_remove=self._heard.is_complete,
             most=MOST[parent.kind],
             alone=lane.alone,
@@ -327,6 +324,8 @@ class AssignmentSettler:
         if problem.stalled and len(keys) > 1 and isinstance(step, Assign):
             lane.alone.update(keys)
             return
+        if isinstance(step, Assign) and isinstance(failure, AlreadyThere) and lane.overlay.stands_as_ours(keys[0]):
+            lane.overlay.change = Change.ANEW  # our own is not written over: it is taken back first from now on
         if problem.reason is Reason.ACCESS_DENIED:
             problem = blocked_by_the_dead(lane.overlay.view(), keys) or problem
         if isinstance(failure, AlreadyThere | NotFound):

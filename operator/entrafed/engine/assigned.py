@@ -7,7 +7,6 @@ from entrafed.api.reasons import Reason
 from entrafed.api.states import Origin
 from entrafed.domain.asks import Stance
 from entrafed.domain.assignments import (
-    CHANGES,
     Assign,
     Assignment,
     AssignmentAsk,
@@ -28,6 +27,17 @@ from entrafed.domain.roles import role_and_principal
 from entrafed.engine.overlay import Overlay
 from entrafed.engine.own_writes import NEVER
 
+BUSY = Problem(
+    ProblemKind.WAITING,
+    Reason.HOST_BUSY,
+    "another operation on the host is under way; it is tried again when that has ended",
+    after=15.0,
+)
+NO_WAY_IN = Problem(
+    ProblemKind.WAITING,
+    Reason.CONNECTION_NOT_FOUND,
+    "the EntraConnection through which it was made is not there; it is waited for",
+)
 CONFLICTS = {
     ParentKind.HOST: "the host holds an identity of this name that is gone, which entrafed did not assign; remove it "
     "from the host's identities",
@@ -131,7 +141,7 @@ def _standing(
             problem = Problem(ProblemKind.CONFLICT, verdict.reason, CONFLICTS[overlay.kind])
             return AssignmentStanding(wanted, Origin.PRE_EXISTING, Progress.INTENDED, problem, id_)
     problem = run.problem_of(wanted.key) or IN_PROGRESS
-    makes_way = there is not None and CHANGES[overlay.kind] is Change.ANEW
+    makes_way = there is not None and overlay.change is Change.ANEW
     if recorded is not None and (makes_way or recorded.assignment == wanted):
         return AssignmentStanding(recorded.assignment, Origin.OPERATOR, recorded.progress, problem, id_)
     return AssignmentStanding(wanted, Origin.OPERATOR, Progress.INTENDED, problem, id_)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from entrafed.domain.assignments import Assignment, Mark, ObservedAssignment, ObservedParent
+from entrafed.domain.assignments import CHANGES, Assignment, Change, Mark, ObservedAssignment, ObservedParent
 from entrafed.domain.credentials import ParentKind
 from entrafed.engine.own_writes import NEVER, OwnWrites
 from entrafed.engine.timing import Timing
@@ -30,6 +30,8 @@ class Overlay:
     """A look must be younger than this."""
     unanswered_at: float = NEVER
     """When a change was last sent whose answer was not seen."""
+    change: Change = field(init=False)
+    """How another value comes to stand under a key here, as far as Azure has shown."""
     _seen: ObservedParent = field(default_factory=lambda: ObservedParent(()))
     _is_unsettled: bool = True
     """The parent was not seen at rest since a change of ours may have begun, in this life or one before."""
@@ -37,6 +39,7 @@ class Overlay:
 
     def __post_init__(self) -> None:
         self._own = OwnWrites(self.timing, AGREEING[self.kind])
+        self.change = CHANGES[self.kind]
 
     @property
     def has_no_marks(self) -> bool:
@@ -70,6 +73,10 @@ class Overlay:
             self._own.forget(key)
         self.look_from = self.unanswered_at = at
         self._is_unsettled = True
+
+    def stands_as_ours(self, key: str) -> bool:
+        """Whether an assignment with our mark stands under a key."""
+        return any(one.key == key and one.mark is Mark.OURS for one in self.view().assignments)
 
     @property
     def may_be_coming(self) -> bool:

@@ -20,9 +20,11 @@ from .processes import LISTEN, mentioning, until
 GONE_WITHIN = 60.0  # seconds; 5 of grace, then SIGKILL
 
 LAUNCHER = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from entrafed_lab.controlplane import ControlPlane, ProgramStore
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background inherit that it is ignored
 
 async def main() -> None:
     async with ControlPlane(Path(sys.argv[1]), await ProgramStore().control_plane()):
