@@ -12,18 +12,23 @@ def recorded(world: EngineWorld, name: str = "web") -> set[str]:
     return {credential.credential_name for item in items for credential in item.credentials}
 
 
+async def ask_for_a_look_at_what_is_denied(world: EngineWorld) -> None:
+    """From the request on, writes to Kubernetes are kept."""
+    await world.until(lambda: world.reason() == "NotPermitted")
+    await world.until_quiet()
+    del world.cluster.writes[:]
+    world.cluster.request_reconcile(NAMESPACE, "web", "now")
+    await world.until(lambda: world.seen().status.last_handled_reconcile_at == "now")
+    await world.until_quiet()
+
+
 async def test_a_look_at_what_is_no_longer_allowed_costs_one_write(world: EngineWorld) -> None:
     world.report_late()
     async with world.operator():
         world.cluster.apply(federation(oidc("a")))
         await world.until(world.is_ready)
         world.connect()
-        await world.until(lambda: world.reason() == "NotPermitted")
-        await world.until_quiet()
-        del world.cluster.writes[:]
-        world.cluster.request_reconcile(NAMESPACE, "web", "now")
-        await world.until(lambda: world.seen().status.last_handled_reconcile_at == "now")
-        await world.until_quiet()
+        await ask_for_a_look_at_what_is_denied(world)
     assert world.cluster.writes == ["status web"]
 
 
@@ -112,10 +117,5 @@ async def test_a_request_to_look_again_is_heard_where_no_rule_ever_allowed_the_t
     world.connect()
     async with world.operator():
         world.cluster.apply(federation(oidc("a")))
-        await world.until(lambda: world.reason() == "NotPermitted")
-        await world.until_quiet()
-        del world.cluster.writes[:]
-        world.cluster.request_reconcile(NAMESPACE, "web", "now")
-        await world.until(lambda: world.seen().status.last_handled_reconcile_at == "now")
-        await world.until_quiet()
+        await ask_for_a_look_at_what_is_denied(world)
     assert world.cluster.writes == ["status web"]

@@ -69,14 +69,14 @@ class HostAssigner:
     async def _look(self, path: HostPath) -> Host:
         host = await self._hosts.look(path)
         self._seen = {key: seen for key, seen in self._seen.items() if self._is_fresh(seen)}
-        self._seen[path.key] = _Seen(host, self._clock.monotonic())
+        if path.type.merging is Merging.MERGES:
+            self._seen[path.key] = _Seen(host, self._clock.monotonic())
         return host
 
     async def _fresh_host(self, parent: Parent) -> Host:
         path = HostPath.parse(parent.id)
         seen = self._seen.pop(path.key, None)
-        serves = seen is not None and path.type.merging is Merging.MERGES and self._is_fresh(seen)
-        return seen.host if seen is not None and serves else await self._hosts.look(path)
+        return seen.host if seen is not None and self._is_fresh(seen) else await self._hosts.look(path)
 
     def _is_fresh(self, seen: _Seen) -> bool:
         return self._clock.monotonic() - seen.at <= self._fresh

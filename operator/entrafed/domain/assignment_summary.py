@@ -73,7 +73,7 @@ def assignment_items(federation: Federation, knowledge: Knowledge) -> tuple[Assi
     leaving = federation.metadata.deletion_timestamp is not None
     asked = () if leaving else knowledge.assignments
     items = [_asked(outcome, recorded.get((outcome.section, outcome.name), ()), found) for outcome in asked]
-    shown, wished = {(item.section, item.name) for item in items}, _wished(federation)
+    shown, wished = {(item.section, item.name) for item in items}, items_asked_for(federation)
     items = [item for item in items if item.rows or (item.section, item.name) in wished]
     denied = _denied(federation)
     tenants = {parent.tenant_id for parent in knowledge.places if parent.kind is ParentKind.TENANT_APP}
@@ -87,14 +87,14 @@ def assignment_items(federation: Federation, knowledge: Knowledge) -> tuple[Assi
     return tuple(sorted(items, key=lambda item: (item.section, item.name)))
 
 
-def _wished(federation: Federation) -> set[tuple[Section, str]]:
-    """The items of the spec."""
+def items_asked_for(federation: Federation) -> tuple[tuple[Section, str], ...]:
+    """The items of the spec, by section and name, in its order."""
     spec = federation.spec
-    return {
+    return (
         *((Section.IDENTITIES, item.name) for item in spec.identity_assignments),
         *((Section.ROLES, item.name) for item in spec.role_assignments),
         *((Section.TENANTS, item.tenant_id.lower()) for item in spec.tenants),
-    }
+    )
 
 
 def is_at_home(parent: Parent, federation: Federation) -> bool:

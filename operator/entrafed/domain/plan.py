@@ -91,11 +91,11 @@ def plan(
     for in vain: their steps are not to be taken now, and come last. What stood for an item stays while a trust that the
     item wants cannot be written, whoever stands in the way. An item for which there is not room enough gets nothing.
     """
-    given = sorted(observed, key=lambda c: c.name), sorted(asks, key=lambda a: a.order)
+    listed, asking = sorted(observed, key=lambda c: c.name), sorted(asks, key=lambda a: a.order)
     refused = frozenset[Trust]()
     while True:
-        result = _plan(*given, clusters=clusters, may_remove=may_remove, stuck=stuck, refused=refused)
-        if not (halves := _half_made(given[1], result) - stuck):
+        result = _plan(listed, asking, clusters=clusters, may_remove=may_remove, stuck=stuck, refused=refused)
+        if not (halves := _half_made(asking, result) - stuck):
             return result
         refused |= halves
 

@@ -142,10 +142,11 @@ def _left_by_item(
     under that which it was written for, else under its own name."""
     items = {c.credential_name: name for name, item in recorded.items() for c in item.credentials}
     successors = {pair: outcome.name for outcome in outcomes for pair in outcome.retiring}
+    kept = {outcome.name: kept_by(outcome, knowledge.written) for outcome in outcomes}
     by_item: dict[str, tuple[Left, ...]] = {}
     for left in knowledge.finding.left if knowledge.finding else ():
         pair, known = left.credential.pair, items.get(left.credential.name)
-        keepers = [outcome.name for outcome in outcomes if pair in kept_by(outcome, knowledge.written)]
+        keepers = [name for name, pairs in kept.items() if pair in pairs]
         if keepers and known not in keepers:
             known = keepers[0]
         known = known or _written_for(pair, knowledge) or left.credential.name
@@ -167,7 +168,8 @@ def _asked(
     now: float,
 ) -> _Item:
     """A row for an item of the spec."""
-    before = tuple(with_state(c, outcome) for c in _credentials_of(outcome.name, recorded))
+    known = recorded.get(outcome.name)
+    before = tuple(with_state(c, outcome) for c in known.credentials) if known else ()
     if not _looked(knowledge):
         problem = (
             outcome.problem or knowledge.problem or (knowledge.finding and knowledge.finding.problem) or IN_PROGRESS
@@ -188,10 +190,6 @@ def _asked(
     remains = _remains(left, outcome, recorded, None if what_moves_first else now)
     remark = None if what_moves_first else remark_on(outcome, retiring)
     return _Item(outcome.name, (*stands, *remains), what_moves_first, _denied_since(outcome, remains), remark)
-
-
-def _credentials_of(item: str, recorded: Mapping[str, _Item]) -> tuple[CredentialStatus, ...]:
-    return recorded[item].credentials if item in recorded else ()
 
 
 def _denied_since(outcome: Outcome, stands: Iterable[CredentialStatus]) -> str | None:

@@ -232,7 +232,6 @@ class AssignmentSettler:
         if self._is_gathering(parent, lane, run):
             return
         for _ in range(MOST_STEPS):
-            self._recall_refusals(lane, run)
             step = next((one for one in map(run.without_failures, run.plan.steps) if one is not None), None)
             if step is None or run.halted is not None or lane.pending is not None:
                 return
@@ -241,6 +240,7 @@ class AssignmentSettler:
                 return
             await self._take(parent, lane, step, run)
             run.plan = self._plan(parent, lane, unseen)
+            self._recall_refusals(lane, run)
 
     def _is_gathering(self, parent: Parent, lane: _Lane, run: AssignmentRun) -> bool:
         """Whether what is to be made waits a moment for what can be made by the same request."""

@@ -7,6 +7,7 @@ from entrafed.api.federation import ApplicationTarget, Federation, Target
 from entrafed.api.reasons import Reason
 from entrafed.api.rules import Rule
 from entrafed.domain.asks import Stance
+from entrafed.domain.assignment_summary import items_asked_for
 from entrafed.domain.assignments import Assignment, AssignmentAsk, AssignmentRecord, Progress
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import Parent, ParentKind
@@ -91,13 +92,7 @@ class AssignmentAdmitter:
 
     def untold(self, federation: Federation, problem: Problem) -> tuple[AssignmentOutcome, ...]:
         """The items of an object of which nothing can be told."""
-        spec = federation.spec
-        names = [
-            *((Section.IDENTITIES, item.name) for item in spec.identity_assignments),
-            *((Section.ROLES, item.name) for item in spec.role_assignments),
-            *((Section.TENANTS, item.tenant_id.lower()) for item in spec.tenants),
-        ]
-        return tuple(AssignmentOutcome(section, name, problem=problem) for section, name in names)
+        return tuple(AssignmentOutcome(section, name, problem=problem) for section, name in items_asked_for(federation))
 
     def keep(self, federation: Federation) -> Asks:
         """An object of which nothing else is known than what its status records."""

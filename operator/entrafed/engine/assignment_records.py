@@ -31,6 +31,7 @@ class Recorded:
     section: Section
     parent: Parent
     record: AssignmentRecord
+    origin: Origin
     connection: str | None = None
     role: str = ""
     outlives: bool = False
@@ -38,20 +39,16 @@ class Recorded:
 
 def assignments_recorded(federation: Federation) -> tuple[Recorded, ...]:
     """All that the status says the operator assigned; what no operator can have written is passed over."""
-    return _rows(federation, frozenset({Origin.OPERATOR}))
+    return tuple(one for one in assignments_shown(federation) if one.origin is Origin.OPERATOR)
 
 
 def assignments_shown(federation: Federation) -> tuple[Recorded, ...]:
     """All that the status says is assigned, by whomever."""
-    return _rows(federation, frozenset(Origin))
-
-
-def _rows(federation: Federation, origins: frozenset[Origin]) -> tuple[Recorded, ...]:
     pinned = pinned_target(federation)
     if pinned is None:
         return ()
-    found = [*_hosts(federation, pinned.tenant_id, origins), *_roles(federation, pinned.tenant_id, origins)]
-    return (*found, *_tenants(federation, pinned.client_id, origins))
+    found = [*_hosts(federation, pinned.tenant_id), *_roles(federation, pinned.tenant_id)]
+    return (*found, *_tenants(federation, pinned.client_id))
 
 
 def denials(federation: Federation, section: Section) -> list[tuple[str, str | None]]:
@@ -66,11 +63,9 @@ def denials(federation: Federation, section: Section) -> list[tuple[str, str | N
             return [(item.tenant_id, item.denied_since) for item in status.tenants]
 
 
-def _hosts(federation: Federation, tenant_id: str, origins: frozenset[Origin]) -> Iterator[Recorded]:
+def _hosts(federation: Federation, tenant_id: str) -> Iterator[Recorded]:
     for item in federation.status.identity_assignments:
         for row in item.resources:
-            if row.origin not in origins:
-                continue
             try:
                 host = resource_key(_HOST.validate_python(row.resource_id))
                 identity = resource_key(_IDENTITY.validate_python(row.identity_id))
@@ -79,14 +74,12 @@ def _hosts(federation: Federation, tenant_id: str, origins: frozenset[Origin]) -
                 continue
             assignment = Assignment(identity, principal)
             record = AssignmentRecord(item.name, assignment, _progress(row.state), row.instance_id or "")
-            yield Recorded(Section.IDENTITIES, Parent(ParentKind.HOST, tenant_id, host), record)
+            yield Recorded(Section.IDENTITIES, Parent(ParentKind.HOST, tenant_id, host), record, row.origin)
 
 
-def _roles(federation: Federation, tenant_id: str, origins: frozenset[Origin]) -> Iterator[Recorded]:
+def _roles(federation: Federation, tenant_id: str) -> Iterator[Recorded]:
     for item in federation.status.role_assignments:
         for row in item.assignments:
-            if row.origin not in origins:
-                continue
             try:
                 scope = resource_key(_SCOPE.validate_python(row.scope))
                 role = _GUID.validate_python(row.role_definition_id)
@@ -96,13 +89,13 @@ def _roles(federation: Federation, tenant_id: str, origins: frozenset[Origin]) -
             assignment = granted(role, principal, row.condition)
             record = AssignmentRecord(item.name, assignment, _progress(row.state))
             parent = Parent(ParentKind.SCOPE, tenant_id, scope)
-            yield Recorded(Section.ROLES, parent, record, role=row.role or "")
+            yield Recorded(Section.ROLES, parent, record, row.origin, role=row.role or "")
 
 
-def _tenants(federation: Federation, client_id: str, origins: frozenset[Origin]) -> Iterator[Recorded]:
+def _tenants(federation: Federation, client_id: str) -> Iterator[Recorded]:
     policies = {tenant.tenant_id.lower(): tenant.deletion_policy for tenant in federation.spec.tenants}
     for row in federation.status.tenants:
-        if row.origin not in origins or row.assignment is None or not row.connection:
+        if row.origin is None or row.assignment is None or not row.connection:
             continue
         try:
             tenant_id = _GUID.validate_python(row.tenant_id).lower()
@@ -111,7 +104,7 @@ def _tenants(federation: Federation, client_id: str, origins: frozenset[Origin])
         record = AssignmentRecord(tenant_id, Assignment(client_id), _progress(row.assignment))
         parent = Parent(ParentKind.TENANT_APP, tenant_id, client_id)
         outlives = policies.get(tenant_id, row.deletion_policy) is DeletionPolicy.RETAIN
-        yield Recorded(Section.TENANTS, parent, record, row.connection, outlives=outlives)
+        yield Recorded(Section.TENANTS, parent, record, row.origin, row.connection, outlives=outlives)
 
 
 def _progress(state: AssignmentState) -> Progress:
