@@ -46,6 +46,7 @@ async def namespace(kubectl: Kubectl) -> AsyncIterator[str]:
     """The name of a new namespace, which goes when the test ends (in the background: it takes 5 s)."""
     name = f"test-{secrets.token_hex(4)}"
     await kubectl("create", "namespace", name)
+    await kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")  # made by a controller
     yield name
     await kubectl("delete", "namespace", name, "--wait=false")
 
