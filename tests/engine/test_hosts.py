@@ -18,11 +18,12 @@ from assignment_world import (
     requests,
     with_hosts,
 )
-from engine_world import GROUP
+from engine_world import GROUP, EngineWorld
 from entrafed.api.assignment_status import AssignmentState
 from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.reasons import Reason
 from entrafed.api.states import ItemState, Origin
+from entrafed_lab.azure import Fault
 from entrafed_lab.azure.seed import API_APP, API_IDENTITY, API_NODES, API_VM, WEB_IDENTITY, WEB_SITE, WEB_VM
 from virtual_world import until
 
@@ -265,18 +266,69 @@ async def test_an_identity_that_is_made_again_takes_its_place(open_world: OpenWo
         await quiet(world)
         new = world.azure.world.recreate_identity(API_IDENTITY)
         look_again(world)
+        await is_ours_until_it_goes(world, new.principal_id)
 
-        def is_followed() -> bool:
-            entries = world.azure.world.host(API_VM).attached.values()
-            return [entry.principal_id for entry in entries] == [new.principal_id]
 
-        await until(is_followed, A_WHILE)
+async def is_ours_until_it_goes(world: EngineWorld, principal_id: str) -> None:
+    """Wait until an identity is assigned and recorded as the operator's, and is taken back with the object."""
+
+    def stands() -> bool:
+        entries = world.azure.world.host(API_VM).attached.values()
+        return [entry.principal_id for entry in entries] == [principal_id]
+
+    def is_recorded() -> bool:
+        rows = identity_item(world).resources
+        return [(row.principal_id, row.origin) for row in rows] == [(principal_id, Origin.OPERATOR)]
+
+    await until(lambda: stands() and is_recorded(), LONG)
+    await ready(world)
+    await quiet(world)
+    assert stands()
+    assert is_recorded()
+    deleted(world)
+    await gone(world)
+    assert at(world, API_VM) == set()
+
+
+async def test_an_identity_that_was_made_again_stays_ours_when_another_object_has_its_host_looked_at(
+    open_world: OpenWorld,
+) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", API_VM)))
         await ready(world)
         await quiet(world)
-        assert [row.principal_id for row in identity_item(world).resources] == [new.principal_id]
-        deleted(world)
-        await gone(world)
-        assert at(world, API_VM) == set()
+        new = world.azure.world.recreate_identity(API_IDENTITY)
+        world.cluster.apply(with_hosts(assigned("other", API_VM, identity=WEB_IDENTITY), name="other"))
+        await ready(world, "other")
+        deleted(world, "other")
+        await gone(world, "other")
+        await is_ours_until_it_goes(world, new.principal_id)
+
+
+async def test_an_identity_that_was_made_again_and_taken_back_by_others_is_assigned_again_as_ours(
+    open_world: OpenWorld,
+) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", API_VM)))
+        await ready(world)
+        await quiet(world)
+        new = world.azure.world.recreate_identity(API_IDENTITY)
+        del world.azure.world.host(API_VM).attached[API_IDENTITY.lower()]
+        world.cluster.apply(with_hosts(assigned("other", API_VM, identity=WEB_IDENTITY), name="other"))
+        await ready(world, "other")
+        deleted(world, "other")
+        await gone(world, "other")
+        await is_ours_until_it_goes(world, new.principal_id)
+
+
+async def test_an_identity_that_was_made_again_before_it_could_be_assigned_is_ours(open_world: OpenWorld) -> None:
+    async with open_world() as world, world.operator():
+        outage = world.azure.faults.add(Fault(methods=frozenset({"PATCH"}), status=503))
+        world.cluster.apply(with_hosts(assigned("web", API_VM)))
+        await until(lambda: outage.hits > 1, A_WHILE)
+        new = world.azure.world.recreate_identity(API_IDENTITY)
+        outage.remove()
+        await is_ours_until_it_goes(world, new.principal_id)
 
 
 async def test_a_machine_that_is_made_again_gets_the_identity_again(open_world: OpenWorld) -> None:

@@ -63,6 +63,8 @@ class AssignmentAsk(Asker):
     kept: frozenset[str] = frozenset()
     revoked: frozenset[str] = frozenset()
     records: tuple[AssignmentRecord, ...] = ()
+    read_at: float = field(default=float("-inf"), compare=False)
+    """What Azure told of the wanted identities is not older than this, in monotonic seconds."""
 
     @property
     def needs_look(self) -> bool:
@@ -188,11 +190,14 @@ class _Draft:
     verdicts: dict[Assignment, AssignmentVerdict] = field(default_factory=dict)
 
     def is_ours(self, observed: ObservedAssignment) -> bool:
-        """By its mark, else by a record of the key; and of the value, unless that is dead."""
+        """By its mark, else by a record of the key; and of the value, unless that is dead, or may have become another
+        one between record and write."""
         if observed.mark is not Mark.NONE:
             return observed.mark is Mark.OURS
-        records = self.recorded.get(observed.key, [])
-        return any(observed.value in (None, record.assignment.value) for record in records)
+        return any(
+            record.progress is Progress.INTENDED or observed.value in (None, record.assignment.value)
+            for record in self.recorded.get(observed.key, [])
+        )
 
 
 def plan_assignments(

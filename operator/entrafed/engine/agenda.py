@@ -10,6 +10,7 @@ class Agenda:
     def __init__(self, queue: Queue[Key]) -> None:
         self._queue = queue
         self._stale: set[str] = set()
+        self._outdated: set[str] = set()
 
     def attend(self, uid: str) -> None:
         """Have an object attended to: something is known of it that was not."""
@@ -20,9 +21,19 @@ class Agenda:
         self._stale.add(uid)
         self._queue.add(FederationKey(uid), Urgency.RESYNC)
 
+    def admit_anew(self, uid: str) -> None:
+        """Have an object admitted now, from nothing that was read of Azure before."""
+        self._outdated.add(uid)
+        self._stale.add(uid)
+        self._queue.add(FederationKey(uid))
+
+    def is_outdated(self, uid: str) -> bool:
+        return uid in self._outdated
+
     def is_to_be_admitted(self, uid: str) -> bool:
         return uid in self._stale
 
     def admitted(self, uid: str) -> None:
         """An object is admitted, or gone."""
         self._stale.discard(uid)
+        self._outdated.discard(uid)

@@ -28,11 +28,13 @@ from entrafed.engine.absence import Absences
 from entrafed.engine.assigned import (
     BUSY,
     NO_WAY_IN,
+    OUTDATED,
     AssignmentRun,
     blocked_by_the_dead,
     finding_of,
     keys_of,
     of_one_connection,
+    outdated,
 )
 from entrafed.engine.assignment_table import AssignmentTable
 from entrafed.engine.empty_looks import EmptyLooks
@@ -77,7 +79,7 @@ class AssignmentSettler:
     """Settles one host, scope or tenant after the other; many at once, but never one twice at a time.
 
     `heard` knows whether all objects have been heard. `noted` is told of an object that has a new finding, `resync` of
-    one that is to be admitted again, `repaired` of an assignment that was set right for an ask.
+    one that is to be admitted again, `outdated` of one that was admitted from what is no longer so, `repaired` of an assignment that was set right for an ask.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class AssignmentSettler:
         pace: Pace,
         noted: Callable[[str], None],
         resync: Callable[[str], None],
+        outdated: Callable[[str], None],
         repaired: Callable[[AssignmentAsk, Parent, str], None],
     ) -> None:
         self._azure = azure
@@ -103,6 +106,7 @@ class AssignmentSettler:
         self._pace = pace
         self._noted = noted
         self._resync = resync
+        self._outdated = outdated
         self._repaired = repaired
         self._lanes: dict[Parent, _Lane] = {}
         self._started_at = clock.monotonic()
@@ -227,6 +231,9 @@ class AssignmentSettler:
         self, parent: Parent, lane: _Lane, unseen: dict[SignIn | None, Problem], run: AssignmentRun
     ) -> None:
         """Take one step after the other, each planned on what is known after the one before."""
+        for uid, keys in outdated((ask for ask in self._table.asks_of(parent) if ask.sign_in not in unseen), lane.overlay).items():
+            self._outdated(uid)
+            run.failed.update(dict.fromkeys(keys, OUTDATED))
         run.plan = self._plan(parent, lane, unseen)
         self._recall_refusals(lane, run)
         if self._is_gathering(parent, lane, run):

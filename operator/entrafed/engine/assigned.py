@@ -1,6 +1,6 @@
 """How one ask stands after a run at a host, a scope or a tenant, and whose connection takes a step. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from entrafed.api.reasons import Reason
@@ -46,6 +46,11 @@ CONFLICTS = {
     ParentKind.TENANT_APP: "it is there already",
 }
 """Why something wanted cannot come to stand, in words."""
+OUTDATED = Problem(
+    ProblemKind.WAITING,
+    Reason.PROGRESSING,
+    "the host does not show the identity as it was when it was last looked up; it is looked up again",
+)
 DRIFTED = Problem(
     ProblemKind.CONFLICT,
     Reason.DRIFTED,
@@ -71,7 +76,11 @@ class AssignmentRun:
         made = {one for step in self.plan.steps if isinstance(step, Assign) for one in step.assignments}
         standing = {one.key for one in seen.assignments}
         to_come = (one for one, verdict in self.plan.verdicts.items() if verdict.reason is Reason.PROGRESSING)
-        return any(one not in made and one.key not in standing for one in to_come)
+        return any(one not in made and (one.key not in standing or self.is_in_doubt(one.key)) for one in to_come)
+
+    def is_in_doubt(self, key: str) -> bool:
+        """Whether another value may be wanted by now."""
+        return self.failed.get(key) is OUTDATED
 
     def problem_of(self, key: str) -> Problem | None:
         return self.failed.get(key) or self.halted
@@ -105,6 +114,27 @@ def keys_of(ask: AssignmentAsk) -> set[str]:
     return {one.key for one in ask.wanted} | {record.assignment.key for record in ask.records}
 
 
+def outdated(asks: Iterable[AssignmentAsk], overlay: Overlay) -> dict[str, frozenset[str]]:
+    """Identities of a host, by uid of who wants them, that a look shows otherwise than they are wanted, and that were
+    looked up before. One that was deleted and made again has another principal; since a host takes identities by
+    resource id, making what was wanted would assign the new one, and record the old."""
+    seen = overlay.view()
+    if overlay.kind is not ParentKind.HOST or seen.is_changing:
+        return {}
+    there = {one.key: one.value for one in seen.assignments}
+    found = {
+        ask.uid: frozenset(
+            one.key
+            for one in ask.wanted
+            if ask.read_at < overlay.shown_since(one.key)
+            and (there[one.key] != one.value if one.key in there else ask.has_made(one))
+        )
+        for ask in asks
+        if ask.stance is Stance.RECONCILE
+    }
+    return {uid: keys for uid, keys in found.items() if keys}
+
+
 def finding_of(
     ask: AssignmentAsk, asks: list[AssignmentAsk], overlay: Overlay, run: AssignmentRun
 ) -> AssignmentFinding:
@@ -125,7 +155,9 @@ def finding_of(
 def _standing(
     wanted: Assignment, ask: AssignmentAsk, there: ObservedAssignment | None, overlay: Overlay, run: AssignmentRun
 ) -> AssignmentStanding:
-    verdict = run.plan.verdicts.get(wanted, AssignmentVerdict(Reason.PROGRESSING))
+    verdict = AssignmentVerdict(Reason.PROGRESSING)
+    if not run.is_in_doubt(wanted.key):
+        verdict = run.plan.verdicts.get(wanted, verdict)
     id_ = there.id_ if there else None
     recorded = next((record for record in ask.records if record.assignment.key == wanted.key), None)
     match verdict.reason:
@@ -133,7 +165,7 @@ def _standing(
             is_new = overlay.unanswered_at != NEVER or (recorded is not None and recorded.progress is Progress.INTENDED)
             is_coming = overlay.may_be_coming and is_new
             problem = PROPAGATING if is_coming or not overlay.is_confirmed(wanted.key) else None
-            progress = recorded.progress if is_coming and recorded is not None else Progress.MADE
+            progress = recorded.progress if problem is not None and recorded is not None else Progress.MADE
             return AssignmentStanding(wanted, verdict.origin, progress, problem, id_)
         case Reason.DRIFTED:
             return AssignmentStanding(wanted, verdict.origin, Progress.MADE, DRIFTED, id_)

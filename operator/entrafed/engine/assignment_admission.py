@@ -79,7 +79,8 @@ class AssignmentAdmitter:
             stance,
             lambda one: self._allows(federation, one, case),
         )
-        if case.not_before is not None and case.rules:
+        if case.not_before is not None:
+            asks = {parent: replace(ask, read_at=case.not_before) for parent, ask in asks.items()}
             asks |= await self._at_home(federation, case, case.not_before)
         unknown = [one.problem for one in outcomes if one.problem is not None and one.problem is not SUSPENDED]
         first = next((problem for problem in unknown if not problem.stalled), unknown[0] if unknown else None)
@@ -150,7 +151,7 @@ class AssignmentAdmitter:
     async def _at_home(self, federation: Federation, case: Case, not_before: float) -> Asks:
         """An application without a service principal in its own tenant gives nobody a token: it is made, and never
         deleted. Where it may not be read, somebody else sees to it."""
-        if case.target.parent.kind is not ParentKind.APPLICATION:
+        if case.target.parent.kind is not ParentKind.APPLICATION or not case.rules:
             return {}
         sign_in, tenant_id, client_id = case.access.sign_in, case.target.tenant_id, case.target.client_id
         try:

@@ -110,14 +110,13 @@ class Attendant:
             and not self._agenda.is_to_be_admitted(uid)
         ):
             return known.admission
+        asked = is_requested(federation) and (known is None or known.admission.inputs.request != inputs.request)
+        fresh_from = now if asked or self._agenda.is_outdated(uid) else now - self._timing.reads
         self._agenda.admitted(uid)
-        fresh_from = now - self._timing.reads
-        if is_requested(federation) and (known is None or known.admission.inputs.request != inputs.request):
-            fresh_from = now
         with self._assigned.announcing(uid, _hosts_named(federation)):
             admission = await self._admitter.admit(federation, fresh_from)
         self._admitted[uid] = _Admitted(admission, now + self._lasts(uid, admission))
-        self._apply(uid, admission, look_again=fresh_from == now)
+        self._apply(uid, admission, look_again=asked)
         self._table.heard(uid)
         return admission
 

@@ -141,6 +141,7 @@ class Engine:
             pace=pace,
             noted=self._agenda.attend,
             resync=self._agenda.admit_again,
+            outdated=self._agenda.admit_anew,
             repaired=self._repairs.assignment,
         )
         return Parents(credentials=credentials, assignments=elsewhere)

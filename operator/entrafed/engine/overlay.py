@@ -33,6 +33,8 @@ class Overlay:
     change: Change = field(init=False)
     """How another value comes to stand under a key here, as far as Azure has shown."""
     _seen: ObservedParent = field(default_factory=lambda: ObservedParent(()))
+    _shown_since: dict[str, float] = field(default_factory=dict)
+    _first_look_at: float = NEVER
     _is_unsettled: bool = True
     """The parent was not seen at rest since a change of ours may have begun, in this life or one before."""
     _own: OwnWrites[_Value] = field(init=False)
@@ -50,10 +52,13 @@ class Overlay:
         """Take what was seen, and compare it with our own writes; of another host we have written nothing."""
         if seen.instance != self._seen.instance:
             self._own.forget_all()
+        before, there = _values(self._seen), _values(seen)
+        self._shown_since |= {key: at for key in before.keys() | there.keys() if before.get(key) != there.get(key)}
+        self._first_look_at = at if self.looked_at == NEVER else self._first_look_at
         self._seen = seen
         self._is_unsettled &= seen.is_changing
         self.looked_at = at
-        self._own.compare(_values(seen), at)
+        self._own.compare(there, at)
 
     def note_assigned(self, assignments: Iterable[Assignment], at: float) -> None:
         """Take assignments that were acknowledged."""
@@ -93,6 +98,10 @@ class Overlay:
             for key, (value,) in there.items()
         )
         return ObservedParent(assignments, self._seen.instance, self._seen.is_changing)
+
+    def shown_since(self, key: str) -> float:
+        """When a look first showed what the last one showed under a key, or nothing."""
+        return self._shown_since.get(key, self._first_look_at)
 
     def is_confirmed(self, key: str) -> bool:
         """Whether enough looks agreed with our last write of this key."""

@@ -74,6 +74,8 @@ class AnsweringHolder:
     takes_time: list[Running | AzureProblem | None] = field(default_factory=list)
     """What is told of a change, in turn, once it is accepted; an empty list: it is done at once."""
     calls: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    made_again: dict[str, str] = field(default_factory=dict)
+    """Principal ids of identities that were deleted and made again since they were asked for, by key."""
     _under_way: dict[str, str | None] | None = None
 
     async def assignments(self, sign_in: SignIn, parent: Parent, keys: frozenset[str]) -> ObservedParent:
@@ -89,7 +91,7 @@ class AnsweringHolder:
     ) -> Running | None:
         assert description.startswith("entrafed: ManagedIdentityFederation payments/")
         self._write("assign", sign_in, tuple(one.key for one in assignments))
-        return self._take({**self.held, **{one.key: one.value for one in assignments}})
+        return self._take({**self.held, **{one.key: self.made_again.get(one.key, one.value) for one in assignments}})
 
     async def unassign(self, sign_in: SignIn, parent: Parent, gone: tuple[ObservedAssignment, ...]) -> Running | None:
         keys = tuple(one.key for one in gone)
@@ -151,6 +153,7 @@ class Assigning:
             pace=Pace(clock=self.clock, timing=TIMING, random=Random(0)),
             noted=self.noted.append,
             resync=lambda _uid: None,
+            outdated=self._admit_anew,
             repaired=lambda ask, _parent, key: self.repaired.append((ask.uid, key)),
         )
         self.clock.seconds = 1000.0
@@ -170,6 +173,13 @@ class Assigning:
 
     def finding(self, name: str) -> AssignmentFinding:
         return self.table.findings_of(name)[self.parent]
+
+    def _admit_anew(self, uid: str) -> None:
+        """Let an object ask for what there is by now."""
+        ask = self.asks[uid]
+        wanted = (replace(one, value=self.azure.made_again.get(one.key, one.value)) for one in ask.wanted)
+        self.asks[uid] = replace(ask, wanted=frozenset(wanted), read_at=self.clock.monotonic())
+        self.table.put(uid, {self.parent: self.asks[uid]})
 
     def _record(self) -> bool:
         """Whether a status had to be written."""

@@ -155,6 +155,33 @@ async def test_an_identity_that_was_made_again_is_assigned_again() -> None:
     assert world.azure.held == {"a": "2"}
 
 
+async def test_an_identity_of_which_only_a_dead_entry_is_left_is_looked_up_before_it_is_assigned_again() -> None:
+    world = Assigning()
+    await world.settle(asking("web", A), seconds=A_WHILE)
+    world.azure.held, world.azure.made_again = {"a": None}, {"a": "2"}
+    await world.settle(seconds=TIMING.resync * 2)
+    assert world.azure.writes() == [("assign", ("a",)), ("unassign", ("a",)), ("assign", ("a",))]
+    assert world.asks["web"].records == (AssignmentRecord("item", Assignment("a", "2"), Progress.MADE),)
+
+
+async def test_an_identity_that_others_took_back_is_looked_up_before_it_is_assigned_again() -> None:
+    world = Assigning()
+    await world.settle(asking("web", A), seconds=A_WHILE)
+    world.azure.held, world.azure.made_again = {}, {"a": "2"}
+    await world.settle(seconds=TIMING.resync * 2)
+    assert world.asks["web"].records == (AssignmentRecord("item", Assignment("a", "2"), Progress.MADE),)
+
+
+async def test_an_identity_that_was_made_again_before_it_was_assigned_is_ours_as_it_is() -> None:
+    world = Assigning()
+    world.azure.made_again = {"a": "2"}
+    await world.settle(asking("web", A), seconds=A_WHILE)
+    assert world.azure.writes() == [("assign", ("a",))]
+    assert world.asks["web"].records == (AssignmentRecord("item", Assignment("a", "2"), Progress.MADE),)
+    await world.settle(asking("web", stance=Stance.LEAVE, made=(Assignment("a", "2"),)), seconds=A_WHILE)
+    assert world.azure.held == {}
+
+
 async def test_drift_is_repaired_and_told_of() -> None:
     world = Assigning()
     await world.settle(asking("web", A), seconds=A_WHILE)
