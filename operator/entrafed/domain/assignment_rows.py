@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from entrafed.api.assignment_status import (
-    MAX_ROWS,
     AssignedIdentity,
     AssignedRole,
     IdentityAssignmentStatus,
@@ -113,8 +112,8 @@ def _identity(row: AssignmentRow) -> AssignedIdentity:
 
 
 def _of(items: Iterable[AssignmentItem], section: Section) -> list[AssignmentItem]:
-    """Those of one section, as many as a status has room for: more were never made by us."""
-    return [item for item in items if item.section is section][:MAX_ROWS]
+    """Those of one section, as many as a status has room for."""
+    return [item for item in items if item.section is section and item.is_shown]
 
 
 def _reason(problem: Problem | None) -> Reason:

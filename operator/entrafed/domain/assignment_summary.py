@@ -3,16 +3,18 @@
 What was recorded stays recorded until Azure was seen without it: a status is also the operator's memory.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 
-from entrafed.api.assignment_status import MAX_PLACES, AssignmentState
+from entrafed.api.assignment_status import MAX_PLACES, MAX_ROWS, AssignmentState
 from entrafed.api.choices import DeletionPolicy
 from entrafed.api.federation import Federation
+from entrafed.api.reasons import Reason
 from entrafed.api.states import Origin
 from entrafed.domain.assignments import Progress
 from entrafed.domain.credentials import Parent, ParentKind, resource_key
-from entrafed.domain.errors import Problem
+from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import (
     BEING_REMOVED,
     IN_PROGRESS,
@@ -34,6 +36,13 @@ _KINDS = {
     Section.ROLES: ParentKind.SCOPE,
     Section.TENANTS: ParentKind.TENANT_APP,
 }
+
+
+NO_ROOM = Problem(
+    ProblemKind.WAITING,
+    Reason.PROGRESSING,
+    "the status has no room for more before something is removed that was made earlier and is not asked for any more",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,8 @@ class AssignmentItem:
     problem: Problem | None
     denied_since: str | None = None
     consent_url: str | None = None
+    is_shown: bool = True
+    """Whether a status has room for it."""
 
     @property
     def label(self) -> str:
@@ -84,7 +95,15 @@ def assignment_items(federation: Federation, knowledge: Knowledge) -> tuple[Assi
         left, problem = _leftover(section, rows, found)
         if left:
             items.append(AssignmentItem(section, name, left, problem, denied.get((section, name))))
-    return tuple(sorted(items, key=lambda item: (item.section, item.name)))
+    fitting = (_fitting([item for item in items if item.section is section], recorded) for section in Section)
+    return tuple(sorted(chain(*fitting), key=lambda item: (item.section, item.name)))
+
+
+def _fitting(items: list[AssignmentItem], recorded: Collection[tuple[Section, str]]) -> list[AssignmentItem]:
+    """The items of one section, those that the status tells of first: nothing of another was made by us."""
+    known_first = sorted(items, key=lambda item: (item.section, item.name) not in recorded)
+    too_many = (replace(item, problem=NO_ROOM, is_shown=False) for item in known_first[MAX_ROWS:])
+    return [*known_first[:MAX_ROWS], *too_many]
 
 
 def items_asked_for(federation: Federation) -> tuple[tuple[Section, str], ...]:
@@ -141,12 +160,14 @@ def _asked(outcome: AssignmentOutcome, recorded: tuple[AssignmentRow, ...], foun
     left, removing = _leftover(outcome.section, others, found, keeping=keeping)
     if removing is not None and not keeping:
         problems.append(removing)
-    moving = min(problems, key=lambda one: one.stalled, default=None)
     since = None if outcome.denied_since is None else to_text(outcome.denied_since)
     before = {(row.place, row.key) for row in recorded}
     known = [row for row in rows if (row.place, row.key) in before]
     new = [row for row in rows if (row.place, row.key) not in before]  # not made before a status has room for it
     shown = (*known, *left, *new)[:MAX_PLACES]
+    if len(shown) < len(known) + len(left) + len(new):
+        problems.append(NO_ROOM)
+    moving = min(problems, key=lambda one: one.stalled, default=None)
     return AssignmentItem(outcome.section, outcome.name, shown, moving, since, outcome.consent_url)
 
 

@@ -5,7 +5,7 @@ for holds nothing up: how it went is asked for later.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Stance
@@ -36,9 +36,8 @@ from entrafed.engine.assigned import (
     of_one_connection,
     outdated,
 )
+from entrafed.engine.assignment_lane import AssignmentLane, Pending
 from entrafed.engine.assignment_table import AssignmentTable
-from entrafed.engine.empty_looks import EmptyLooks
-from entrafed.engine.gathering import Gathering
 from entrafed.engine.overlay import Overlay
 from entrafed.engine.own_writes import NEVER
 from entrafed.engine.pace import Pace
@@ -50,36 +49,12 @@ MOST_STEPS = 400  # of one run; a bound for what nobody thought of
 _HALTING = frozenset({Reason.THROTTLED, Reason.AZURE_UNAVAILABLE, Reason.SIGN_IN_FAILED, Reason.HOST_BUSY})
 
 
-@dataclass(slots=True)
-class _Pending:
-    """A change that Azure has accepted and not finished."""
-
-    running: Running
-    sign_in: SignIn
-    step: AssignmentStep
-    due: float
-
-
-@dataclass(slots=True)
-class _Lane:
-    """What is known of one parent between two runs; times are monotonic seconds."""
-
-    overlay: Overlay
-    resync_at: float
-    pending: _Pending | None = None
-    alone: set[str] = field(default_factory=set)
-    """Keys that failed together: each is made by itself from now on."""
-    refused: dict[str, tuple[Problem, float]] = field(default_factory=dict)
-    """Keys that nothing but a person's act will let through, and from when on they are tried again all the same."""
-    empty_looks: EmptyLooks = field(default_factory=EmptyLooks)
-    gathering: Gathering = field(default_factory=Gathering)
-
-
 class AssignmentSettler:
     """Settles one host, scope or tenant after the other; many at once, but never one twice at a time.
 
     `heard` knows whether all objects have been heard. `noted` is told of an object that has a new finding, `resync` of
-    one that is to be admitted again, `outdated` of one that was admitted from what is no longer so, `repaired` of an assignment that was set right for an ask.
+    one that is to be admitted again, `outdated` of one that was admitted from what is no longer so, `repaired` of an
+    assignment that was set right for an ask.
     """
 
     def __init__(
@@ -108,7 +83,7 @@ class AssignmentSettler:
         self._resync = resync
         self._outdated = outdated
         self._repaired = repaired
-        self._lanes: dict[Parent, _Lane] = {}
+        self._lanes: dict[Parent, AssignmentLane] = {}
         self._started_at = clock.monotonic()
 
     def expect(self, parent: Parent, within: float) -> float:
@@ -147,14 +122,15 @@ class AssignmentSettler:
         await self._write(parent, lane, unseen, run)
         return self._report(parent, lane, run, unseen)
 
-    def _lane(self, parent: Parent) -> _Lane:
+    def _lane(self, parent: Parent) -> AssignmentLane:
         lane = self._lanes.get(parent)
         if lane is None:
-            overlay = Overlay(parent.kind, self._timing)
-            lane = self._lanes[parent] = _Lane(overlay, resync_at=self._pace.next_resync())
+            lane = self._lanes[parent] = AssignmentLane(
+                Overlay(parent.kind, self._timing), resync_at=self._pace.next_resync()
+            )
         return lane
 
-    def _start_resync(self, parent: Parent, lane: _Lane) -> None:
+    def _start_resync(self, parent: Parent, lane: AssignmentLane) -> None:
         if self._clock.monotonic() < lane.resync_at:
             return
         lane.resync_at = self._pace.next_resync()
@@ -164,7 +140,7 @@ class AssignmentSettler:
 
     # Observing
 
-    async def _follow(self, parent: Parent, lane: _Lane, run: AssignmentRun) -> float | None:
+    async def _follow(self, parent: Parent, lane: AssignmentLane, run: AssignmentRun) -> float | None:
         """Ask how a change goes; the answer is when to ask again, in seconds, None when it has ended."""
         pending, now = lane.pending, self._clock.monotonic()
         if pending is None:
@@ -187,7 +163,9 @@ class AssignmentSettler:
         self._made(parent, lane, pending.step, run)
         return None
 
-    async def _observe(self, parent: Parent, lane: _Lane, acting: list[AssignmentAsk]) -> dict[SignIn | None, Problem]:
+    async def _observe(
+        self, parent: Parent, lane: AssignmentLane, acting: list[AssignmentAsk]
+    ) -> dict[SignIn | None, Problem]:
         """Look once for each connection; the answer is what went wrong for which."""
         if not lane.overlay.needs_look(self._clock.monotonic()):
             return {}
@@ -228,10 +206,12 @@ class AssignmentSettler:
     # Writing
 
     async def _write(
-        self, parent: Parent, lane: _Lane, unseen: dict[SignIn | None, Problem], run: AssignmentRun
+        self, parent: Parent, lane: AssignmentLane, unseen: dict[SignIn | None, Problem], run: AssignmentRun
     ) -> None:
         """Take one step after the other, each planned on what is known after the one before."""
-        for uid, keys in outdated((ask for ask in self._table.asks_of(parent) if ask.sign_in not in unseen), lane.overlay).items():
+        for uid, keys in outdated(
+            (ask for ask in self._table.asks_of(parent) if ask.sign_in not in unseen), lane.overlay
+        ).items():
             self._outdated(uid)
             run.failed.update(dict.fromkeys(keys, OUTDATED))
         run.plan = self._plan(parent, lane, unseen)
@@ -249,14 +229,14 @@ class AssignmentSettler:
             run.plan = self._plan(parent, lane, unseen)
             self._recall_refusals(lane, run)
 
-    def _is_gathering(self, parent: Parent, lane: _Lane, run: AssignmentRun) -> bool:
+    def _is_gathering(self, parent: Parent, lane: AssignmentLane, run: AssignmentRun) -> bool:
         """Whether what is to be made waits a moment for what can be made by the same request."""
         if MOST[parent.kind] == 1 or not run.makes_something:
             return False
         is_more_to_come = self._table.expects(parent) or run.has_unrecorded(lane.overlay.view())
         return lane.gathering.goes_on(is_more_to_come, self._clock.monotonic(), self._timing.gather)
 
-    def _plan(self, parent: Parent, lane: _Lane, unseen: dict[SignIn | None, Problem]) -> AssignmentPlan:
+    def _plan(self, parent: Parent, lane: AssignmentLane, unseen: dict[SignIn | None, Problem]) -> AssignmentPlan:
         """The plan of this moment. An ask that could not be looked at for only keeps."""
         return plan_assignments(
             lane.overlay.view(),
@@ -267,7 +247,7 @@ class AssignmentSettler:
             alone=lane.alone,
         )
 
-    async def _take(self, parent: Parent, lane: _Lane, step: AssignmentStep, run: AssignmentRun) -> None:
+    async def _take(self, parent: Parent, lane: AssignmentLane, step: AssignmentStep, run: AssignmentRun) -> None:
         """Take the part of a step that one connection may; what comes of it is in the lane, or in the run."""
         asks = self._table.asks_of(parent)
         sign_in, part = of_one_connection(step, asks)
@@ -280,7 +260,7 @@ class AssignmentSettler:
             self._miss(lane, part, failure, run)
             return
         if running is not None:
-            lane.pending = _Pending(running, sign_in, part, self._clock.monotonic() + running.after)
+            lane.pending = Pending(running, sign_in, part, self._clock.monotonic() + running.after)
             return
         self._made(parent, lane, part, run)
 
@@ -294,7 +274,7 @@ class AssignmentSettler:
         gone = tuple(one for one in overlay.view().assignments if one.key in step.keys)
         return await self._azure.unassign(sign_in, parent, gone)
 
-    def _made(self, parent: Parent, lane: _Lane, step: AssignmentStep, run: AssignmentRun) -> None:
+    def _made(self, parent: Parent, lane: AssignmentLane, step: AssignmentStep, run: AssignmentRun) -> None:
         """A step has been taken. What was in the way of another one may be gone with it: an identity that was deleted
         stops every change of a host that still holds it."""
         now = self._clock.monotonic()
@@ -309,14 +289,14 @@ class AssignmentSettler:
                     self._repaired(ask, parent, assignment.key)
         lane.overlay.note_assigned(step.assignments, now)
 
-    def _recall_refusals(self, lane: _Lane, run: AssignmentRun) -> None:
+    def _recall_refusals(self, lane: AssignmentLane, run: AssignmentRun) -> None:
         """What was refused a while ago is refused still: one failing item costs the others no calls."""
         now = self._clock.monotonic()
         for key, (problem, until) in lane.refused.items():
             if until > now:
                 run.failed.setdefault(key, problem)
 
-    def _miss(self, lane: _Lane, step: AssignmentStep, failure: AzureProblem, run: AssignmentRun) -> None:
+    def _miss(self, lane: AssignmentLane, step: AssignmentStep, failure: AzureProblem, run: AssignmentRun) -> None:
         """A step that failed. Of several at once each is tried alone then: one may have kept the others from it."""
         problem, now = failure.problem, self._clock.monotonic()
         keys = step.keys if isinstance(step, Unassign) else tuple(one.key for one in step.assignments)
@@ -348,7 +328,9 @@ class AssignmentSettler:
 
     # Reporting
 
-    def _report(self, parent: Parent, lane: _Lane, run: AssignmentRun, unseen: dict[SignIn | None, Problem]) -> float:
+    def _report(
+        self, parent: Parent, lane: AssignmentLane, run: AssignmentRun, unseen: dict[SignIn | None, Problem]
+    ) -> float:
         """Keep a finding for each ask; the answer is when to look again."""
         asks, now = self._table.asks_of(parent), self._clock.monotonic()
         problems, waits = list(unseen.values()), [max(0.0, lane.resync_at - now)]
@@ -381,7 +363,7 @@ class AssignmentSettler:
             self._noted(ask.uid)
 
     def _farewell(
-        self, ask: AssignmentAsk, asks: list[AssignmentAsk], lane: _Lane, finding: AssignmentFinding
+        self, ask: AssignmentAsk, asks: list[AssignmentAsk], lane: AssignmentLane, finding: AssignmentFinding
     ) -> tuple[AssignmentFinding, float]:
         """Whether an object that leaves may go: nothing of it shows, nothing of it can still appear, and what others
         ask for is recorded by them."""

@@ -11,6 +11,7 @@ from entrafed.domain.assignments import (
     Assignment,
     AssignmentAsk,
     AssignmentPlan,
+    AssignmentRecord,
     AssignmentStep,
     AssignmentVerdict,
     Change,
@@ -155,11 +156,11 @@ def finding_of(
 def _standing(
     wanted: Assignment, ask: AssignmentAsk, there: ObservedAssignment | None, overlay: Overlay, run: AssignmentRun
 ) -> AssignmentStanding:
-    verdict = AssignmentVerdict(Reason.PROGRESSING)
-    if not run.is_in_doubt(wanted.key):
-        verdict = run.plan.verdicts.get(wanted, verdict)
+    verdict = run.plan.verdicts.get(wanted, AssignmentVerdict(Reason.PROGRESSING))
     id_ = there.id_ if there else None
     recorded = next((record for record in ask.records if record.assignment.key == wanted.key), None)
+    if run.is_in_doubt(wanted.key):
+        return _in_doubt(wanted, recorded, id_)
     match verdict.reason:
         case Reason.SYNCED:
             is_new = overlay.unanswered_at != NEVER or (recorded is not None and recorded.progress is Progress.INTENDED)
@@ -177,6 +178,13 @@ def _standing(
     if recorded is not None and (makes_way or recorded.assignment == wanted):
         return AssignmentStanding(recorded.assignment, Origin.OPERATOR, recorded.progress, problem, id_)
     return AssignmentStanding(wanted, Origin.OPERATOR, Progress.INTENDED, problem, id_)
+
+
+def _in_doubt(wanted: Assignment, recorded: AssignmentRecord | None, id_: str | None) -> AssignmentStanding:
+    """It stays as it is recorded. What is not, is not to be before it is known whose it is."""
+    if recorded is None:
+        return AssignmentStanding(wanted, Origin.PRE_EXISTING, Progress.INTENDED, OUTDATED, id_)
+    return AssignmentStanding(recorded.assignment, Origin.OPERATOR, recorded.progress, OUTDATED, id_)
 
 
 def _is_going(key: str, wanted: Collection[Assignment], overlay: Overlay) -> bool:

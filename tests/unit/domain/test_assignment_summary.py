@@ -1,11 +1,12 @@
 """What a status says of hosts, roles and tenants, from what is known of them; and that it forgets nothing of ours."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from entrafed.api.assignment_status import MAX_PLACES, AssignmentState, IdentityAssignmentStatus
+from entrafed.api.assignment_status import MAX_PLACES, MAX_ROWS, AssignmentState, IdentityAssignmentStatus
 from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
@@ -68,15 +69,16 @@ def web(*parents: Parent, problem: Problem | None = None, of_place: Problem | No
 
 
 def recorded(
-    *hosts: str, state: str = "Assigned", origin: str = "Operator", item: str = "web", **more: Any
+    *hosts: str, state: str = "Assigned", origin: str = "Operator", items: Iterable[str] = ("web",), **more: Any
 ) -> Federation:
     """An object whose status has the identity at these hosts."""
     places = [
         {"resourceId": host, "identityId": API.key, "principalId": PRINCIPAL, "origin": origin, "state": state}
         for host in hosts
     ]
-    row = {"name": item, "state": "Synced", "reason": "Synced", "message": "", "resources": places}
-    return federation(status={"observedGeneration": 1, "identityAssignments": [row], "target": PINNED}, **more)
+    as_asked = {"state": "Synced", "reason": "Synced", "message": "", "resources": places}
+    rows = [{"name": name, **as_asked} for name in items]
+    return federation(status={"observedGeneration": 1, "identityAssignments": rows, "target": PINNED}, **more)
 
 
 def told(
@@ -165,6 +167,14 @@ def test_a_full_item_forgets_nothing_of_ours_for_what_is_new() -> None:
     found = {Parent(ParentKind.HOST, TENANT, host): left() for host in before} | {HOST: standing()}
     status = told(recorded(*before), web(HOST), found=found)
     assert {row.resource_id for row in item(status).resources} == set(before)
+
+
+def test_a_full_section_forgets_nothing_of_ours_for_what_is_new() -> None:
+    names = [f"old-{number}" for number in range(MAX_ROWS)]
+    before = recorded(VM, items=names)
+    status = told(before, replace(web(OTHER_HOST), name="a-new-one"), found={HOST: left(), OTHER_HOST: standing()})
+    assert [one.name for one in status.identity_assignments] == sorted(names)
+    assert ready(status)[2].startswith("identity assignment a-new-one: the status has no room for more")
 
 
 def test_what_cannot_be_removed_is_named() -> None:

@@ -164,6 +164,14 @@ async def test_an_identity_of_which_only_a_dead_entry_is_left_is_looked_up_befor
     assert world.asks["web"].records == (AssignmentRecord("item", Assignment("a", "2"), Progress.MADE),)
 
 
+async def test_a_dead_entry_of_others_is_recorded_by_nobody_while_the_identity_is_looked_up() -> None:
+    world = Assigning()
+    world.azure.held, world.azure.made_again = {"a": None}, {"a": "2"}
+    await world.settle(asking("web", A), seconds=A_WHILE)
+    assert (world.asks["web"].records, world.azure.writes()) == ((), [])
+    assert world.finding("web").standings[Assignment("a", "2")].problem.reason is Reason.ASSIGNMENT_CONFLICT
+
+
 async def test_an_identity_that_others_took_back_is_looked_up_before_it_is_assigned_again() -> None:
     world = Assigning()
     await world.settle(asking("web", A), seconds=A_WHILE)

@@ -1,0 +1,35 @@
+"""What is known of one host, scope or tenant between two runs."""
+
+from dataclasses import dataclass, field
+
+from entrafed.domain.assignments import AssignmentStep, Running
+from entrafed.domain.connections import SignIn
+from entrafed.domain.errors import Problem
+from entrafed.engine.empty_looks import EmptyLooks
+from entrafed.engine.gathering import Gathering
+from entrafed.engine.overlay import Overlay
+
+
+@dataclass(slots=True)
+class Pending:
+    """A change that Azure has accepted and not finished; it is asked after from `due` on."""
+
+    running: Running
+    sign_in: SignIn
+    step: AssignmentStep
+    due: float
+
+
+@dataclass(slots=True)
+class AssignmentLane:
+    """Times are monotonic seconds."""
+
+    overlay: Overlay
+    resync_at: float
+    pending: Pending | None = None
+    alone: set[str] = field(default_factory=set)
+    """Keys that failed together: each is made by itself from now on."""
+    refused: dict[str, tuple[Problem, float]] = field(default_factory=dict)
+    """Keys that nothing but a person's act will let through, and from when on they are tried again all the same."""
+    empty_looks: EmptyLooks = field(default_factory=EmptyLooks)
+    gathering: Gathering = field(default_factory=Gathering)
