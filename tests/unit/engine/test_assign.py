@@ -169,7 +169,9 @@ async def test_a_dead_entry_of_others_is_recorded_by_nobody_while_the_identity_i
     world.azure.held, world.azure.made_again = {"a": None}, {"a": "2"}
     await world.settle(asking("web", A), seconds=A_WHILE)
     assert (world.asks["web"].records, world.azure.writes()) == ((), [])
-    assert world.finding("web").standings[Assignment("a", "2")].problem.reason is Reason.ASSIGNMENT_CONFLICT
+    problem = world.finding("web").standings[Assignment("a", "2")].problem
+    assert problem is not None
+    assert problem.reason is Reason.ASSIGNMENT_CONFLICT
 
 
 async def test_an_identity_that_others_took_back_is_looked_up_before_it_is_assigned_again() -> None:
