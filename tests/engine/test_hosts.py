@@ -313,7 +313,7 @@ async def test_an_identity_that_was_made_again_and_taken_back_by_others_is_assig
         await ready(world)
         await quiet(world)
         new = world.azure.world.recreate_identity(API_IDENTITY)
-        del world.azure.world.host(API_VM).attached[API_IDENTITY.lower()]
+        world.azure.world.detach(API_VM, API_IDENTITY)
         world.cluster.apply(with_hosts(assigned("other", API_VM, identity=WEB_IDENTITY), name="other"))
         await ready(world, "other")
         deleted(world, "other")
@@ -323,7 +323,7 @@ async def test_an_identity_that_was_made_again_and_taken_back_by_others_is_assig
 
 async def test_an_identity_that_was_made_again_before_it_could_be_assigned_is_ours(open_world: OpenWorld) -> None:
     async with open_world() as world, world.operator():
-        outage = world.azure.faults.add(Fault(methods=frozenset({"PATCH"}), status=503))
+        outage = world.azure.faults.add(Fault(methods=("PATCH",), status=503))
         world.cluster.apply(with_hosts(assigned("web", API_VM)))
         await until(lambda: outage.hits > 1, A_WHILE)
         new = world.azure.world.recreate_identity(API_IDENTITY)
