@@ -151,6 +151,9 @@ class AssignmentSettler:
             running = await self._azure.follow(pending.sign_in, parent, pending.running)
         except AzureProblem as failure:
             if not failure.answered:  # of the question, which is asked again; the change goes on
+                run.fail(pending.step, failure.problem)
+                run.plan = self._plan(parent, lane, {})
+                self._note_all(parent, lane, run)
                 pending.due = now + self._pace.next_try(parent, [failure.problem])
                 return pending.due - now
             lane.pending = None
@@ -357,6 +360,13 @@ class AssignmentSettler:
         else:
             self._pace.succeeded(parent)
         return min(waits)
+
+    def _note_all(self, parent: Parent, lane: AssignmentLane, run: AssignmentRun) -> None:
+        """Keep what is found for each ask without a new look."""
+        asks = self._table.asks_of(parent)
+        for ask in asks:
+            if ask.stance is not Stance.KEEP or ask.revoked:
+                self._note(ask, parent, finding_of(ask, asks, lane.overlay, run))
 
     def _note(self, ask: AssignmentAsk, parent: Parent, finding: AssignmentFinding) -> None:
         if self._table.note(parent, ask, finding):

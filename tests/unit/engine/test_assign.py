@@ -230,7 +230,9 @@ async def test_a_question_that_is_not_answered_ends_no_change() -> None:
     world = Assigning()
     lost = failure(ProblemKind.TRANSIENT, Reason.AZURE_UNAVAILABLE, answered=False)
     world.azure.takes_time = [Running("https://arm/op", 5.0), lost, None]
-    await world.settle(asking("web", A), seconds=A_WHILE)
+    await world.settle(asking("web", A), seconds=6.5)
+    assert world.finding("web").standings[A].problem == lost.problem
+    await world.settle(seconds=A_WHILE)
     assert world.azure.writes() == [("assign", ("a",))]
     assert world.finding("web").standings[A].problem is None
 
