@@ -154,6 +154,12 @@ ASSIGNMENTS = (
         before=(long_ago(_with_hosts(ON_MACHINE)),),
     ),
     _scenario(
+        "identity made again while another joins at its host",
+        together(_with_hosts(assigned("web", API_VM, identity=WEB_IDENTITY), **TWO), Step(_identity_made_again)),
+        together(deleted("web"), deleted("two")),
+        before=(long_ago(_with_hosts(ON_MACHINE)),),
+    ),
+    _scenario(
         "machine made again",
         Step(_machine_made_again),
         deleted("web"),
