@@ -6,7 +6,19 @@ from enum import StrEnum
 
 from hypothesis import strategies as st
 
-from sequences.cast import BOOKS, CONNECTIONS, EXCHANGE, HOLDERS, JOBS, NAMESPACES, OTHER, SLOTS, TARGETS, Slot
+from sequences.cast import (
+    BOOKS,
+    CONNECTIONS,
+    EXCHANGE,
+    HOLDERS,
+    JOBS,
+    NAMESPACES,
+    OTHER,
+    PATTERNS,
+    SLOTS,
+    TARGETS,
+    Slot,
+)
 
 
 class Value:
@@ -167,7 +179,7 @@ class OthersRemove(Value):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class OthersChange(Value):
-    """Somebody else changes a credential, ours or not."""
+    """Somebody else changes a credential, ours or not; of a flexible one a new subject stands for another pattern."""
 
     holder: str
     which: int
@@ -267,8 +279,8 @@ BAD_VALUES: tuple[tuple[str, object], ...] = (
 _slots = st.sampled_from(SLOTS)
 _holders = st.sampled_from(tuple(HOLDERS))
 _audiences = st.sampled_from((EXCHANGE, EXCHANGE, EXCHANGE, OTHER))
-_sources = st.sampled_from((*JOBS, *JOBS, *JOBS, "pods", "ci", "api", "denied", "ghost", "refused"))
-_some_sources = st.sampled_from((*JOBS, "ci"))
+_sources = st.sampled_from((*JOBS, *JOBS, *JOBS, "pods", "ci", "api", "denied", "ghost", "refused", *PATTERNS))
+_some_sources = st.sampled_from((*JOBS, "ci", *PATTERNS))
 _names = st.sampled_from(("a", "b", "c", "d"))
 _which = st.integers(0, 4)
 _delete = st.sampled_from(("Delete", "Delete", "Retain"))

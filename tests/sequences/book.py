@@ -20,14 +20,16 @@ from sequences.cast import (
     TARGETS,
     Pair,
     Slot,
+    is_expression,
     pair_of,
     permits,
     permits_target,
+    spelled,
 )
 from sequences.ground import Ground
 
 Content = tuple[str, str | None, tuple[str, ...]]
-"""Issuer, subject, audiences."""
+"""Issuer, subject or expression, audiences."""
 Place = tuple[str, str]
 """Holder and name of a credential."""
 
@@ -63,7 +65,8 @@ class Book:
 
     def standing(self, holder: str) -> dict[str, Content]:
         """What Azure holds now."""
-        return {c.name: (c.issuer, c.subject, c.audiences) for c in self.holder(holder).credentials}
+        found = self.holder(holder).credentials
+        return {c.name: (c.issuer, c.subject or spelled(c.expression), c.audiences) for c in found}
 
     def found(self, slot: Slot) -> Federation | None:
         return self.ground.found(slot)
@@ -129,7 +132,7 @@ class Book:
     def _names(self, slot: Slot, spec: Apply) -> set[str]:
         """What the operator calls the credentials of an object: they may stand a moment after it has left."""
         pairs = [pair for item in spec.items if (pair := self.pair(slot, item.source))]
-        return {str(Mark(self.ground.cluster, owner(slot), pair_mark(credentials.Pair(*pair)))) for pair in pairs}
+        return {str(Mark(self.ground.cluster, owner(slot), pair_mark(as_product(pair)))) for pair in pairs}
 
     def ask(self, slot: Slot, spec: Apply) -> None:
         """Note what an object asks for from now on."""
@@ -162,6 +165,14 @@ class Book:
             kept.pop(place, None)
         else:
             kept[place] = content
+
+
+def as_product(pair: Pair) -> credentials.Pair:
+    """A pair as the product has it: an expression is no subject."""
+    issuer, subject = pair
+    if is_expression(subject):
+        return credentials.Pair(issuer, expression=subject)
+    return credentials.Pair(issuer, subject)
 
 
 def owner(slot: Slot) -> str:

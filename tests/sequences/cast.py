@@ -7,7 +7,7 @@ judged by.
 from dataclasses import dataclass
 from dataclasses import replace as with_other
 
-from engine_world import GROUP, Manifest
+from engine_world import GROUP, Manifest, flexible
 from entrafed_lab.azure import Seed, default_seed
 from entrafed_lab.azure.seed import (
     API_IDENTITY,
@@ -73,6 +73,8 @@ LIMIT = 20
 
 REFUSED_JOB = "job-that-azure-refuses"
 JOBS = ("job-1", "job-2", "job-3")
+PATTERNS = {"branches": "repo:contoso/web:ref:refs/heads/*", "tags": "repo:contoso/web:ref:refs/tags/*"}
+"""Of flexible credentials for GitHub."""
 SOURCES: dict[str, Manifest] = {
     **{job: {"oidc": {"issuer": EXAMPLE, "subject": job}} for job in JOBS},
     "pods": {"serviceAccount": {"name": "web"}},
@@ -81,13 +83,15 @@ SOURCES: dict[str, Manifest] = {
     "denied": {"oidc": {"issuer": "https://denied.example", "subject": "job"}},
     "refused": {"oidc": {"issuer": EXAMPLE, "subject": REFUSED_JOB}},
     "ghost": {"managedIdentity": {"resourceId": f"{GROUP}/ghost"}},
+    **{name: {"claims": flexible(pattern=pattern)["claims"]} for name, pattern in PATTERNS.items()},
 }
 IDENTITIES = ("api", "ghost")
+FOR_APPLICATIONS = (*IDENTITIES, *PATTERNS)
 """Sources that only an application may trust."""
 
 
 def pair_of(source: str, namespace: str, azure: World, cluster_issuer: str) -> Pair | None:
-    """Issuer and subject of a source; None where nobody can know."""
+    """Issuer and subject, or expression, of a source; None where nobody can know."""
     if source == "api":
         return ENTRA, azure.identity(API_IDENTITY).principal_id
     return {
@@ -97,7 +101,22 @@ def pair_of(source: str, namespace: str, azure: World, cluster_issuer: str) -> P
         "refused": (EXAMPLE, REFUSED_JOB),
         "denied": ("https://denied.example", "job"),
         "ghost": None,
+        **{name: (GITHUB, expression(pattern)) for name, pattern in PATTERNS.items()},
     }[source]
+
+
+def expression(pattern: str) -> str:
+    return f"claims['sub'] matches '{pattern}' and claims['repository_owner_id'] eq '123'"
+
+
+def is_expression(subject: str | None) -> bool:
+    return subject is not None and subject.startswith("claims[")
+
+
+def spelled(expression: str | None) -> str | None:
+    """An expression in the one spelling in which expressions are compared here: of its terms, the subject first."""
+    terms = expression.split(" and ") if expression else []
+    return " and ".join(sorted(terms, key=lambda term: (not term.startswith("claims['sub']"), term))) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +125,7 @@ class Book:
 
     namespaces: tuple[str, ...] = NAMESPACES
     holders: tuple[str, ...] = (READER, BILLING, WEB)
-    sources: tuple[str, ...] = (*JOBS, "pods", "ci", "api", "ghost", "refused")
+    sources: tuple[str, ...] = (*JOBS, "pods", "ci", "api", "ghost", "refused", *PATTERNS)
 
     def serves(self, namespace: str, labelled: bool) -> bool:
         return namespace in self.namespaces if self.namespaces else labelled
@@ -131,12 +150,15 @@ def _match(source: str) -> Manifest:
         return {"issuer": "cluster", "subjects": ["system:serviceaccount:{namespace}:*"]}
     if source == "ci":
         return {"issuer": GITHUB, "subjects": ["repo:contoso/**"]}
+    if source in PATTERNS:
+        wanted = {"sub": PATTERNS[source].replace("*", "**"), "repository_owner_id": "123"}
+        return {"issuer": GITHUB, "claims": [{"claim": claim, "values": [value]} for claim, value in wanted.items()]}
     return {"issuer": EXAMPLE, "subjects": [SOURCES[source]["oidc"]["subject"]]}
 
 
 BOOKS: dict[str, tuple[Book, ...]] = {
     "everything": (Book(),),
-    "no job-1, no api": (Book(sources=("job-2", "job-3", "pods", "ci", "ghost")),),
+    "no job-1, no api, no branches": (Book(sources=("job-2", "job-3", "pods", "ci", "ghost", "tags")),),
     "only payments": (Book(namespaces=("payments",)),),
     "the labelled": (Book(namespaces=()),),
     "no reader": (Book(holders=(BILLING, WEB)),),

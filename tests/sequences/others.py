@@ -1,12 +1,11 @@
 """What other people do in Azure, and what they leave behind."""
 
-from entrafed.domain.credentials import Pair
 from entrafed.domain.marks import Mark, pair_mark
 from entrafed_lab.azure.seed import API_IDENTITY
 from sequences import acts, cast
 from sequences.acts import Act, Whose
-from sequences.book import Book, owner
-from sequences.cast import EXAMPLE, LIMIT, SLOTS
+from sequences.book import Book, as_product, owner
+from sequences.cast import EXAMPLE, FOR_APPLICATIONS, LIMIT, SLOTS, WEB, is_expression
 
 FILLER = "filler"
 
@@ -54,7 +53,7 @@ class Others:
         if name in standing or len(standing) >= LIMIT or pair in {c[:2] for c in standing.values()}:
             return False
         self.book.holder(holder).add_foreign_credential(
-            name=name, issuer=pair[0], subject=pair[1], audiences=(audience,)
+            name=name, issuer=pair[0], audiences=(audience,), **_whom(pair[1])
         )
         self.book.others_did(holder, name)
         return True
@@ -70,21 +69,26 @@ class Others:
         if not standing:
             return False
         (name,) = self._chosen(act.holder, act.which)
-        issuer = standing[name][0]
-        subject = act.subject if act.subject and issuer == EXAMPLE else standing[name][1]
+        issuer, subject, _ = standing[name]
+        if act.subject and is_expression(subject):
+            subject = cast.expression(f"repo:contoso/{act.subject}:*")
+        elif act.subject and issuer == EXAMPLE:
+            subject = act.subject
         if any((issuer, subject) == c[:2] for other, c in standing.items() if other != name):
             return False
         audiences = (act.audience,) if act.audience else None
-        self.book.holder(act.holder).change_credential(name, subject=subject, audiences=audiences)
+        self.book.holder(act.holder).change_credential(name, audiences=audiences, **_whom(subject))
         self.book.others_did(act.holder, name)
         return True
 
     def _leave_behind(self, act: acts.LeftBehind) -> bool:
         pair = self.book.pair(SLOTS[0], act.source)
         assert pair is not None
+        if act.holder == WEB and act.source in FOR_APPLICATIONS:  # what nobody of ours can have written
+            return False
         owners = {Whose.NOBODY: "n" * 16, Whose.FIRST_SLOT: owner(SLOTS[0]), Whose.OTHER_CLUSTER: owner(SLOTS[0])}
         cluster = "zzzzzzzz" if act.whose is Whose.OTHER_CLUSTER else self.book.ground.cluster
-        name = str(Mark(cluster, owners[act.whose], pair_mark(Pair(*pair))))
+        name = str(Mark(cluster, owners[act.whose], pair_mark(as_product(pair))))
         place = (act.holder, name)
         if not self._make(act.holder, name, pair):
             return False
@@ -93,3 +97,12 @@ class Others:
         if act.whose is Whose.NOBODY and pair not in self.book.asked(act.holder):
             self.book.orphans[place] = self.book.standing(act.holder)[name]
         return True
+
+
+def _whom(subject: str | None) -> dict[str, str]:
+    """Whom a credential trusts, in the words of the lab. An expression may be spelled otherwise than we do."""
+    if subject is None:
+        return {}
+    if is_expression(subject):
+        return {"expression": " and ".join(reversed(subject.split(" and ")))}
+    return {"subject": subject}

@@ -10,7 +10,7 @@ from entrafed_lab.azure.faults import WRITES, FaultHandle
 from sequences import acts, cast
 from sequences.acts import Act, Apply, Burst, Failure, Item
 from sequences.book import Book
-from sequences.cast import IDENTITIES, REFUSED_JOB, SOURCES, TARGETS, TEAM, WEB, Slot
+from sequences.cast import FOR_APPLICATIONS, IDENTITIES, REFUSED_JOB, SOURCES, TARGETS, TEAM, WEB, Slot
 from sequences.ground import Gone, Ground
 from sequences.others import Others
 
@@ -216,7 +216,7 @@ class Play:
         """Apply what the schema lets through: no pair twice, no identity at an identity."""
         items: dict[str, Item] = {}
         for item in wish.items:
-            source = "pods" if TARGETS[wish.target][0] == WEB and item.source in IDENTITIES else item.source
+            source = "pods" if TARGETS[wish.target][0] == WEB and item.source in FOR_APPLICATIONS else item.source
             audience = cast.EXCHANGE if source in IDENTITIES else item.audience
             items.setdefault(source, Item(item.name, source, audience))
         wish = replace(wish, items=tuple(items.values()))

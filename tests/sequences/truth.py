@@ -10,7 +10,7 @@ from entrafed.api.states import ItemState
 from entrafed.api.status import CredentialItemStatus, CredentialStatus
 from sequences.acts import Item
 from sequences.book import Book, Content, owner, owner_of, target_denied_since
-from sequences.cast import HOLDERS, LIMIT, Pair, Slot
+from sequences.cast import HOLDERS, LIMIT, Pair, Slot, spelled
 
 REVOKED_WITHIN = 60.0  # seconds after its delay
 
@@ -36,6 +36,10 @@ def _credentials(federation: Federation | None) -> list[CredentialStatus]:
     return [credential for item in items for credential in item.credentials]
 
 
+def _pair(credential: CredentialStatus) -> tuple[str, str | None]:
+    return credential.issuer, credential.subject or spelled(credential.expression)
+
+
 def _status(book: Book, slot: Slot, federation: Federation) -> Iterator[str]:
     """What the status says against what stands."""
     spec, standing = book.specs[slot], book.standing(book.holder_of(slot))
@@ -46,7 +50,7 @@ def _status(book: Book, slot: Slot, federation: Federation) -> Iterator[str]:
         yield f"generation {federation.metadata.generation} was never observed"
     for item_name, told in rows.items():
         for credential in told.credentials if told.reason != Reason.DRIFTED else ():
-            name, content = credential.credential_name, (credential.issuer, credential.subject, (credential.audience,))
+            name, content = credential.credential_name, (*_pair(credential), (credential.audience,))
             is_hidden = spec.suspend and (book.holder_of(slot), name) in book.touched
             if standing.get(name) != content and not is_hidden:
                 yield f"records {name} {content} for {item_name}, and there is {standing.get(name)}"
@@ -112,7 +116,7 @@ def _others_want(book: Book, slot: Slot, item: Item) -> bool:
     """Whether another object asks for the item's pair with another audience, or has it so and keeps it for now."""
     others = [other for other in book.specs if other != slot and book.holder_of(other) == book.holder_of(slot)]
     asked = {(book.pair(other, i.source), i.audience) for other in others for i in book.specs[other].items}
-    kept = {((c.issuer, c.subject), c.audience) for other in others for c in _credentials(book.found(other))}
+    kept = {(_pair(c), c.audience) for other in others for c in _credentials(book.found(other))}
     pair = book.pair(slot, item.source)
     return any(other == pair and audience != item.audience for other, audience in asked | kept)
 
@@ -128,7 +132,7 @@ def _revocations(
     for item in federation.status.federated_credentials:
         for credential in item.credentials:
             key = (uid, credential.credential_name)
-            if credential.origin != "Operator" or book.permits_pair(slot, (credential.issuer, credential.subject)):
+            if credential.origin != "Operator" or book.permits_pair(slot, _pair(credential)):
                 denied_since.pop(key, None)
                 continue
             since = denied_since.setdefault(key, now)
