@@ -24,11 +24,13 @@ from lab_fixtures import OPERATOR_SUBJECT, StartAzure
 from manifests import Manifest
 from operator_process import StartOperator
 from sequences import cast
-from sequences.acts import Burst, Delete, Label, Rules, sequences
+from sequences.acts import Burst, Delete, Label, Rules
 from sequences.cast import CONNECTIONS, NAMESPACES, SLOTS, Slot
+from sequences.drawing import sequences
 from sequences.figures import STEPS
+from sequences.life import NeverAtRest
 from sequences.on_api_server import SCALE, SETTINGS, OnApiServer, cluster_id
-from sequences.play import NeverAtRest, Play
+from sequences.play import Play
 from sequences.stage import SETTLED, second_pass, told, wrong_requests
 from sequences.truth import incoherent, untruths
 

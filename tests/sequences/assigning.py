@@ -5,7 +5,6 @@ The second book is kept by place: whose an assignment is shows by who made it wh
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
@@ -14,9 +13,6 @@ from assignment_world import ALL_ASSIGNMENTS, assigned, role, tenant
 from engine_world import APPLICATION, IDENTITY, NAMESPACE, EngineWorld, Manifest, federation
 from entrafed.api.federation import Federation
 from entrafed.api.states import ItemState, Origin
-from entrafed.domain.errors import WritesStopped
-from entrafed_lab.azure import Fault, ServiceName
-from entrafed_lab.azure.faults import WRITES
 from entrafed_lab.azure.roles import RoleAssignment
 from entrafed_lab.azure.seed import (
     API_IDENTITY,
@@ -28,7 +24,9 @@ from entrafed_lab.azure.seed import (
     WEB_IDENTITY,
     WEB_SITE,
 )
-from sequences.acts import Kill, KillAtWrite, Restart, Value, Wait
+from sequences.acts import Failure, Kill, KillAtWrite, Outage, Restart, Value, Wait
+from sequences.ground import InMemory
+from sequences.life import Life
 from sequences.truth import incoherent
 
 SLOTS = {"one": IDENTITY, "two": IDENTITY, "three": APPLICATION}
@@ -38,8 +36,6 @@ IDENTITIES = (API_IDENTITY, WEB_IDENTITY)
 ROLES = ("Storage Blob Data Contributor", "Storage Queue Data Reader")
 REVOKED_BY = 700.0  # seconds
 RESYNC = 600.0  # seconds
-REST = 90.0  # seconds without a write
-PATIENCE = 5400.0  # seconds
 
 Place = tuple[str, str]
 """A host and an identity, by name; of the application in the other tenant `TENANT`."""
@@ -123,9 +119,16 @@ class HostMadeAgain(Value):
     host: int
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class IdentityMadeAgain(Value):
+    """An identity gets other ids: what it was given is dead."""
+
+    identity: int
+
+
 Act = (
     Apply | Delete | Rules | OthersAssign | OthersTakeBack | OthersGive | OthersTakeRole | HostMadeAgain
-    | Restart | Kill | KillAtWrite | Wait
+    | IdentityMadeAgain | Outage | Restart | Kill | KillAtWrite | Wait
 )  # fmt: skip
 
 _slots = st.sampled_from(tuple(SLOTS))
@@ -152,6 +155,13 @@ _acts: st.SearchStrategy[Act] = st.one_of(
     st.builds(OthersGive, _roles),
     st.builds(OthersTakeRole, _roles),
     st.builds(HostMadeAgain, st.integers(0, 1)),
+    st.builds(IdentityMadeAgain, st.integers(0, 1)),
+    st.builds(
+        Outage,
+        st.sampled_from(("graph", "arm", "login")),
+        st.sampled_from(Failure),
+        st.sampled_from((2.0, 20.0, 200.0)),
+    ),
     st.sampled_from((Restart(), Kill(), KillAtWrite(after=True), KillAtWrite(after=False))),
     st.builds(Wait, st.sampled_from((1.0, 5.0, 30.0, 700.0))),
 )
@@ -168,46 +178,30 @@ class Performance:
     theirs: set[Place] = field(default_factory=set)
     unclear: set[Place] = field(default_factory=set)
     """Made by others while an object asked for it: whose that is depends on who was first, and nobody saw that."""
+    dead: set[Place] = field(default_factory=set)
+    """Of `theirs` and `unclear`, those whose identity was made again: an entry of the old one is left in the way."""
     may_stay: set[Place] = field(default_factory=set)
     roles_may_stay: set[str] = field(default_factory=set)
     allowed: bool = True
     steps: int = 0
-    _dead: bool = False
-    _life: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def __post_init__(self) -> None:
+        self.life = Life(InMemory(self.world))
         self.theirs = self._standing()
-        self.world.cluster.before = self._before_write
-
-    # The operator
-
-    async def begin(self) -> None:
-        self._dead = False
-        await self._life.enter_async_context(self.world.operator())
-
-    async def end(self) -> None:
-        await self._life.aclose()
-
-    async def _restart(self) -> None:
-        await self.end()
-        await asyncio.sleep(5.0)
-        await self.begin()
-
-    def _die(self) -> None:
-        self._dead = True
-        self.world.gate.close()
-        self.world.cluster.unwatch()
-
-    def _before_write(self, _: str) -> None:
-        if self._dead:
-            raise WritesStopped("dead")
 
     # What stands
 
     def _standing(self) -> set[Place]:
         azure = self.world.azure.world
-        there = {place for place in PLACES if place[1].lower() in azure.host(place[0]).attached}
+        there = {place for place in PLACES if self._is_alive(place)}
         return there | ({TENANT} if azure.service_principal(PARTNER_TENANT, READER_APP) else set())
+
+    def _is_alive(self, place: Place) -> bool:
+        """Whether an identity is at a host, and not only what is left of one that was made again since."""
+        host, identity = place
+        azure = self.world.azure.world
+        entry = azure.host(host).attached.get(identity.lower())
+        return entry is not None and entry.principal_id == azure.identity(identity).principal_id
 
     def _roles(self) -> dict[str, RoleAssignment]:
         principal = self.world.azure.world.identity(WEB_IDENTITY).principal_id
@@ -247,15 +241,13 @@ class Performance:
                 empty: Manifest = {"identityAssignments": [], "roleAssignments": [], "tenants": []}
                 self.world.connect(ALL_ASSIGNMENTS if allowed else {**ALL_ASSIGNMENTS, **empty})
             case Restart():
-                await self._restart()
+                await self.life.restart()
             case Kill():
-                self._die()
-                await self._restart()
+                await self.life.kill()
             case KillAtWrite(after):
-                fault = Fault(
-                    (ServiceName.GRAPH, ServiceName.ARM), WRITES, refuse=not after, lose_answer=after, times=1
-                )
-                self.world.azure.faults.add(fault, notify=lambda _: self._die())
+                self.life.kill_at_write(after=after)
+            case Outage():
+                self.life.outage(act)
             case Wait(seconds):
                 await asyncio.sleep(seconds)
             case _:
@@ -291,7 +283,14 @@ class Performance:
                     azure.roles.remove(one)
             case HostMadeAgain(number):
                 azure.recreate_host(HOSTS[number])
-                self.theirs -= {place for place in PLACES if place[0] == HOSTS[number]}
+                gone = {place for place in PLACES if place[0] == HOSTS[number]}
+                self.theirs -= gone
+                self.dead -= gone
+            case IdentityMadeAgain(number):
+                azure.recreate_identity(IDENTITIES[number])
+                gone = {place for place in PLACES if place[1] == IDENTITIES[number]}
+                self.dead |= (self.theirs | self.unclear) & gone
+                self.theirs -= gone
 
     def _given(self, number: int) -> list[RoleAssignment]:
         definition = self.world.azure.world.roles.definition(ROLES[number])
@@ -306,6 +305,7 @@ class Performance:
             azure.create_service_principal(PARTNER_TENANT, azure.application(READER_APP))
         else:
             azure.attach(*place)
+        self.dead.discard(place)
         asked = any(place in spec.wanted() for spec in self.specs.values())
         recorded = any(place in self._recorded(one) for one in self._objects().values())
         (self.unclear if asked or recorded else self.theirs).add(place)
@@ -324,10 +324,10 @@ class Performance:
 
     async def judge(self) -> list[str]:
         """Wait for rest, have everything looked at, and wait again; what is wrong then."""
-        await self._rest()
-        self.world.azure.faults.clear()  # what was to kill the operator, and found nothing to do it at
+        await self.life.rest()
         await asyncio.sleep(max(RESYNC * 1.25, REVOKED_BY))
-        await self._rest()
+        await self.life.rest()
+        self._keep()
         wrong = [*self._untruths()]
         self.world.azure.log.clear()
         del self.world.cluster.writes[:]
@@ -336,24 +336,14 @@ class Performance:
         wrong += [f"a second pass wrote {write}" for write in self.world.cluster.writes]
         return wrong
 
-    async def _rest(self) -> None:
-        clock = self.world.clock
-        deadline, written, since = clock.monotonic() + PATIENCE, -1, clock.monotonic()
-        while self._dead or clock.monotonic() - since < REST:
-            if self._dead:
-                await self._restart()
-            assert clock.monotonic() < deadline, "it never came to rest"
-            count = len(self.world.cluster.writes) + len(self.world.azure.log.writes())
-            if count != written:
-                written, since = count, clock.monotonic()
-            await asyncio.sleep(10.0)
-        self._keep()
-
     def _untruths(self) -> Iterator[str]:
         standing, objects = self._standing(), self._objects()
         recorded = set[Place]().union(*(self._recorded(one) for one in objects.values()))
         for place in self.theirs - standing:
             yield f"{place} was somebody else's, and is gone"
+        for host, identity in self.dead - self.unclear:
+            if identity.lower() not in self.world.azure.world.host(host).attached:
+                yield f"{host} had {identity} by somebody else, and its dead entry is gone"
         for place in standing - self.theirs - self.unclear - recorded - self.may_stay:
             yield f"{place} is left over"
         known = {r.assignment_name for o in objects.values() for i in o.status.role_assignments for r in i.assignments}
@@ -379,7 +369,9 @@ class Performance:
                 yield f"nothing is allowed, and {self._recorded(one)} was not taken back"
             return
         missing = spec.wanted() - standing
+        blocked = missing & self.dead
+        missing -= blocked
         if missing and spec.drift == "Repair":
             yield f"{missing} is wanted, and not there: {states}"
-        if not missing and any(state is not ItemState.SYNCED for state in states.values()):
+        if not missing and not blocked and any(state is not ItemState.SYNCED for state in states.values()):
             yield f"all is there, and there is {states}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from entrafed.api.conditions import ConditionType
 from entrafed.api.federation import Federation
 from entrafed.api.states import Origin
+from entrafed.api.status import CredentialStatus
 from entrafed.domain import credentials
 from entrafed.domain.marks import Mark, owner_mark, pair_mark, read_mark
 from entrafed.domain.times import to_seconds
@@ -24,6 +25,7 @@ from sequences.cast import (
     pair_of,
     permits,
     permits_target,
+    pod_subject,
     spelled,
 )
 from sequences.ground import Ground
@@ -54,7 +56,11 @@ class Book:
     recorded: dict[Slot, set[str]] = field(default_factory=dict)
     """Names that the status of an object ever called the operator's."""
 
+    announced: tuple[str, ...] = ()
+    """Who issues the tokens of service accounts."""
+
     def __post_init__(self) -> None:
+        self.announced = (self.ground.issuer,)
         for holder in HOLDERS:
             self.foreign |= {(holder, name): content for name, content in self.standing(holder).items()}
 
@@ -82,6 +88,18 @@ class Book:
         items = [to_seconds(row.denied_since, unreadable=0.0) for row in rows if row.denied_since]
         return [*items, *(since for one in self.living().values() if (since := target_denied_since(one)) is not None)]
 
+    def retirements(self) -> list[float]:
+        """Since when credentials of former issuers retire, as their statuses tell, in seconds since the epoch."""
+        return [to_seconds(c.retiring_since, unreadable=0.0) for c in self._of_pods() if c.retiring_since]
+
+    def has_former_issuers(self) -> bool:
+        """Whether a status tells of an issuer that the cluster has no more."""
+        return any(credential.issuer not in self.announced for credential in self._of_pods())
+
+    def _of_pods(self) -> list[CredentialStatus]:
+        rows = [(slot, row) for slot, one in self.living().items() for row in one.status.federated_credentials]
+        return [c for slot, row in rows for c in row.credentials if c.subject == pod_subject(slot.namespace)]
+
     def is_ours(self, name: str) -> bool:
         """Whether a name has a mark of this cluster."""
         mark = read_mark(name)
@@ -93,7 +111,14 @@ class Book:
         return TARGETS[self.specs[slot].target][0]
 
     def pair(self, slot: Slot, source: str) -> Pair | None:
-        return pair_of(source, slot.namespace, self.ground.azure.world, self.ground.issuer)
+        """The first of `pairs`."""
+        return next(iter(self.pairs(slot, source)), None)
+
+    def pairs(self, slot: Slot, source: str) -> tuple[Pair, ...]:
+        """What a source stands for: nothing where nobody can know, and one for each issuer of the cluster."""
+        issuers = self.announced if source == "pods" else self.announced[:1]
+        found = [pair_of(source, slot.namespace, self.ground.azure.world, issuer) for issuer in issuers]
+        return tuple(pair for pair in found if pair is not None)
 
     def permits_target(self, slot: Slot) -> bool:
         book = self.rules[self.specs[slot].connection]
@@ -106,7 +131,9 @@ class Book:
     def permits_pair(self, slot: Slot, pair: tuple[str, str | None]) -> bool:
         """Whether the rules allow what was written once. An identity's is not known by what the rules know it by."""
         book = self.rules[self.specs[slot].connection]
-        sources = IDENTITIES if pair[0] == ENTRA else [s for s in SOURCES if self.pair(slot, s) == pair]
+        sources = IDENTITIES if pair[0] == ENTRA else [s for s in SOURCES if pair in self.pairs(slot, s)]
+        if pair[1] == pod_subject(slot.namespace):  # also of an issuer that the cluster had before
+            sources = ["pods"]
         labelled, holder = self.labelled[slot.namespace], self.holder_of(slot)
         return any(permits(book, slot.namespace, labelled, holder, source) for source in sources)
 
@@ -131,21 +158,21 @@ class Book:
 
     def _names(self, slot: Slot, spec: Apply) -> set[str]:
         """What the operator calls the credentials of an object: they may stand a moment after it has left."""
-        pairs = [pair for item in spec.items if (pair := self.pair(slot, item.source))]
+        pairs = [pair for item in spec.items for pair in self.pairs(slot, item.source)]
         return {str(Mark(self.ground.cluster, owner(slot), pair_mark(as_product(pair)))) for pair in pairs}
 
     def ask(self, slot: Slot, spec: Apply) -> None:
         """Note what an object asks for from now on."""
         self.specs[slot] = spec
-        pairs = {self.pair(slot, item.source) for item in spec.items}
+        pairs = {pair for item in spec.items for pair in self.pairs(slot, item.source)}
         holder = self.holder_of(slot)
         for place in [place for place, content in self.orphans.items() if place[0] == holder and content[:2] in pairs]:
             del self.orphans[place]
 
-    def asked(self, holder: str) -> set[Pair | None]:
+    def asked(self, holder: str) -> set[Pair]:
         """Pairs that somebody asks for there."""
         asking = [(slot, spec) for slot, spec in self.specs.items() if self.holder_of(slot) == holder]
-        return {self.pair(slot, item.source) for slot, spec in asking for item in spec.items}
+        return {pair for slot, spec in asking for item in spec.items for pair in self.pairs(slot, item.source)}
 
     def nobody_tells(self) -> None:
         """Note that the operator dies: of its writes under way no status tells until its object is looked at again."""

@@ -19,6 +19,7 @@ from entrafed_lab.azure.seed import (
     WEB_IDENTITY,
 )
 from entrafed_lab.azure.world import World
+from memory_cluster import ISSUER
 
 EXCHANGE = "api://AzureADTokenExchange"
 OTHER = "api://other"
@@ -26,6 +27,8 @@ EXAMPLE = "https://issuer.example"
 GITHUB = "https://token.actions.githubusercontent.com"
 ENTRA = f"https://login.microsoftonline.com/{HOME_TENANT}/v2.0"
 TEAM = "team"
+BLUE, GREEN = ISSUER, "https://oidc.example/green/"
+"""Who may issue the tokens of service accounts in a cluster in memory."""
 
 NAMESPACES = ("payments", "billing")
 CONNECTIONS = ("default", "second")
@@ -96,13 +99,17 @@ def pair_of(source: str, namespace: str, azure: World, cluster_issuer: str) -> P
         return ENTRA, azure.identity(API_IDENTITY).principal_id
     return {
         **{job: (EXAMPLE, job) for job in JOBS},
-        "pods": (cluster_issuer, f"system:serviceaccount:{namespace}:web"),
+        "pods": (cluster_issuer, pod_subject(namespace)),
         "ci": (GITHUB, "repo:contoso/web:environment:prod"),
         "refused": (EXAMPLE, REFUSED_JOB),
         "denied": ("https://denied.example", "job"),
         "ghost": None,
         **{name: (GITHUB, expression(pattern)) for name, pattern in PATTERNS.items()},
     }[source]
+
+
+def pod_subject(namespace: str) -> str:
+    return f"system:serviceaccount:{namespace}:web"
 
 
 def expression(pattern: str) -> str:

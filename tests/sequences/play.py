@@ -1,104 +1,50 @@
-"""Performs acts on a ground, lets the operator live and die, and waits until everything rests."""
+"""Performs acts on a ground: what users, others and bad luck do."""
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
-from engine_world import Manifest, federation
-from entrafed_lab.azure import Fault, ServiceName
-from entrafed_lab.azure.faults import WRITES, FaultHandle
+from engine_world import Manifest, config_map, federation
+from entrafed_lab.azure import Fault
+from entrafed_lab.azure.faults import WRITES
+from memory_cluster import MemoryCluster
 from sequences import acts, cast
-from sequences.acts import Act, Apply, Burst, Failure, Item
+from sequences.acts import Act, Apply, Burst, Item
 from sequences.book import Book
 from sequences.cast import FOR_APPLICATIONS, IDENTITIES, REFUSED_JOB, SOURCES, TARGETS, TEAM, WEB, Slot
 from sequences.ground import Gone, Ground
+from sequences.life import Life
 from sequences.others import Others
+from sequences.surroundings import MAP, Surroundings
 
-DOWN = 5.0  # seconds without an operator: no process is back sooner, and Azure's limits outlive it
-LONGEST_RETRY = 400.0  # seconds: the longest backoff with its jitter, and the try itself; less after a short outage
-REST = 90.0  # seconds without a write: longer than any wait in between, and than any replica lags
-POLL = 10.0  # seconds
-PATIENCE = 3600.0  # seconds, after which what is not at rest never will be
 REFUSED = Fault(methods=WRITES, status=400, code="Request_BadRequest", message="The subject is invalid.")
 
 
-class NeverAtRest(AssertionError):
-    """The operator went on and on."""
+class Play(Life):
+    """The operator of one ground, and everybody around it."""
 
-
-class Play:
-    """The operator of one ground, and everybody around it. Seconds are the operator's: the ground may scale them."""
-
-    def __init__(self, ground: Ground) -> None:
-        self.ground = ground
+    def __init__(self, ground: Ground, cluster: MemoryCluster | None = None) -> None:
+        super().__init__(ground)
         self.book = Book(ground)
+        self.surroundings = Surroundings(cluster, self.book) if cluster is not None else None
+        self.issuers_in_doubt_since: float | None = None
+        """When what the operator knows of the cluster's issuers was cast in doubt, in seconds of the clock."""
         self.others = Others(self.book)
         self.is_unseen = False
         """Whether something happened that the operator cannot see before it looks."""
-        self.is_disturbed = False
-        """Whether anything failed."""
         self._requests = 0
         self._wishes: dict[Slot, str] = {}
-        self._dead = False
-        self._trouble_ends = 0.0
-        self._armed: FaultHandle | None = None
         ground.azure.faults.add(REFUSED, only=lambda call: REFUSED_JOB.encode() in call.body)
 
-    # Lives
-
     async def begin(self) -> None:
-        self._dead = False
-        await self.ground.begin()
+        if self.book.has_former_issuers():
+            self.issuers_in_doubt_since = self.ground.clock.monotonic()
+        await super().begin()
 
-    async def end(self) -> None:
-        await self.ground.end()
-
-    async def restart(self) -> None:
-        self.is_unseen = True
-        self.book.nobody_tells()  # of writes that outlast the time that is left to them
-        await self.end()
-        await self.wait(DOWN)
-        await self.begin()
-
-    def _die(self) -> None:
-        self._dead = True
-        self.book.nobody_tells()
-        self.ground.kill()
-
-    # Rest
-
-    async def wait(self, seconds: float) -> None:
-        await asyncio.sleep(seconds * self.ground.scale)
-
-    async def calm(self) -> None:
-        """Wait until all trouble is over, and the operator is at work."""
-        await asyncio.sleep(max(0.0, self._trouble_ends - self.ground.clock.monotonic()))
-        await self.ground.until_at_work()
-        while self._dead:
-            await self.restart()
-            await self.ground.until_at_work()
-
-    async def rest(self, holds: Callable[[], bool] = lambda: True) -> None:
-        """Wait until all is calm, nothing has been written for a while, and something holds."""
-        clock, scale = self.ground.clock, self.ground.scale
-        await self.calm()
-        deadline, written, since = clock.monotonic() + PATIENCE * scale, -1, clock.monotonic()
-        while True:
-            if self._dead:
-                await self.calm()
-                since = clock.monotonic()
-            count = len(self.ground.kube_writes) + len(self.ground.azure.log.writes())
-            if count != written:
-                written, since = count, clock.monotonic()
-            if not self._dead and clock.monotonic() - since >= REST * scale and holds():
-                break
-            if clock.monotonic() > deadline:
-                raise NeverAtRest
-            await self.wait(POLL)
-        if self._armed is not None:
-            self._armed.remove()
-            self._armed = None
+    def keep(self) -> None:
         self.book.keep()
+
+    def dies(self) -> None:
+        self.is_unseen = True
+        self.book.nobody_tells()
 
     # Acts
 
@@ -120,10 +66,9 @@ class Play:
             case acts.Restart():
                 await self.restart()
             case acts.Kill():
-                self._die()
-                await self.restart()
+                await self.kill()
             case acts.Outage():
-                self._outage(act)
+                self.outage(act)
             case acts.Rules(connection, book):
                 self.book.rules[connection] = book
                 await self.ground.connect(connection, [rule.manifest() for rule in cast.BOOKS[book]])
@@ -141,17 +86,23 @@ class Play:
         """Acts that are not always possible."""
         match act:
             case acts.KillAtWrite(after):
-                done = self._kill_at_write(after=after)
+                done = self.kill_at_write(after=after)
             case Apply():
                 done = await self._apply(act)
             case acts.BadEdit():
                 done = await self._edit_badly(act)
-            case acts.Put() | acts.Drop() | acts.Rename() | acts.Suspend() | acts.Policy():
+            case acts.Put() | acts.Drop() | acts.Rename() | acts.Suspend() | acts.Policy() | acts.Outputs():
                 done = await self._edit(act)
             case acts.Delete(slot):
                 done = await self._delete(slot)
             case acts.LookAgain(slot):
                 done = await self.look_again(slot)
+            case acts.OthersAnnotate() | acts.OthersChangeMap() | acts.There() | acts.Announce():
+                assert self.surroundings is not None
+                self.is_unseen = True
+                if isinstance(act, acts.Announce):
+                    self.issuers_in_doubt_since = self.ground.clock.monotonic()
+                done = self.surroundings.perform(act)
             case _:
                 self.is_unseen = True
                 done = self.others.perform(act)
@@ -196,6 +147,8 @@ class Play:
                 spec = replace(spec, suspend=suspend)
             case acts.Policy(delete=delete, drift=drift):
                 spec = replace(spec, delete=delete, drift=drift)
+            case acts.Outputs(annotated=annotated, mapped=mapped):
+                spec = replace(spec, annotated=annotated, mapped=mapped)
             case _:
                 return False
         await self._submit(replace(spec, items=tuple(items.values())))
@@ -222,46 +175,23 @@ class Play:
         wish = replace(wish, items=tuple(items.values()))
         await self.ground.apply(_manifest(wish))
         self.book.ask(wish.slot, wish)
+        if self.surroundings is not None and wish.slot not in self.book.living():  # it says so on its way
+            self.surroundings.note_leaving(wish.slot)
 
     async def _delete(self, slot: Slot) -> bool:
         if slot not in self.book.living():
             return False
         self._wishes.pop(slot, None)
         await self.ground.delete(slot)
+        if self.surroundings is not None:
+            self.surroundings.note_leaving(slot)
         self.book.keep()
-        return True
-
-    # Trouble
-
-    def _outage(self, outage: acts.Outage) -> None:
-        self.is_disturbed = True
-        failures = {
-            Failure.UNAVAILABLE: Fault(status=503),
-            Failure.THROTTLED: Fault(status=429, retry_after=7.0 * self.ground.scale),
-            Failure.HANGS: Fault(hang=True),
-            Failure.REFUSES: Fault(refuse=True),
-            Failure.LOSES_ANSWERS: Fault(lose_answer=True),
-        }
-        fault = replace(failures[outage.failure], services=(ServiceName(outage.service),))
-        handle = self.ground.azure.faults.add(fault)
-        asyncio.get_running_loop().call_later(outage.seconds * self.ground.scale, handle.remove)
-        lasts = outage.seconds + min(LONGEST_RETRY, 3 * outage.seconds)
-        ends = self.ground.clock.monotonic() + lasts * self.ground.scale
-        self._trouble_ends = max(self._trouble_ends, ends)
-
-    def _kill_at_write(self, *, after: bool) -> bool:
-        if self._armed is not None or self._dead:
-            return False
-        self.is_disturbed = True
-        services = (ServiceName.GRAPH, ServiceName.ARM)
-        fault = Fault(services, WRITES, refuse=not after, lose_answer=after, times=1)
-        self._armed = self.ground.azure.faults.add(fault, notify=lambda _: self._die())
         return True
 
 
 def _manifest(wish: Apply) -> Manifest:
     return federation(
-        *(_item(item) for item in wish.items),
+        *(_item(item, annotated=wish.annotated) for item in wish.items),
         name=wish.slot.name,
         namespace=wish.slot.namespace,
         target=TARGETS[wish.target][1],
@@ -269,9 +199,13 @@ def _manifest(wish: Apply) -> Manifest:
         deletionPolicy=wish.delete,
         driftPolicy=wish.drift,
         suspend=wish.suspend,
+        **({"output": config_map(MAP.name)} if wish.mapped else {}),
     )
 
 
-def _item(item: Item) -> Manifest:
+def _item(item: Item, *, annotated: bool) -> Manifest:
     asked = {} if item.audience == cast.EXCHANGE else {"audience": item.audience}
-    return {"name": item.name, **asked, **SOURCES[item.source]}
+    source = SOURCES[item.source]
+    if annotated and item.source == "pods":
+        source = {"serviceAccount": {**source["serviceAccount"], "annotationPolicy": "Write"}}
+    return {"name": item.name, **asked, **source}

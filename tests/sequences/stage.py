@@ -19,8 +19,9 @@ from entrafed_lab.azure.request_log import RequestRecord
 from sequences.acts import Burst, Delete, Rules
 from sequences.cast import BOOKS, CONNECTIONS, NAMESPACES, SLOTS, WEB, seed
 from sequences.ground import InMemory
-from sequences.play import REFUSED, NeverAtRest, Play
-from sequences.truth import incoherent, untruths
+from sequences.life import NeverAtRest
+from sequences.play import REFUSED, Play
+from sequences.truth import ISSUER_GRACE, incoherent, untruths
 from virtual_world import virtual_world
 
 SETTLED = 10.0  # seconds, after which every replica shows what others did
@@ -50,7 +51,7 @@ class Stage:
         played: list[Burst] = []
         with structlog.testing.capture_logs([structlog.processors.format_exc_info]) as logs:
             async with self._world() as world:
-                performance = Performance(world, Play(InMemory(world)), logs, sabotage)
+                performance = Performance(world, Play(InMemory(world), world.cluster), logs, sabotage)
                 await performance.play.begin()
                 try:
                     for burst in filter(None, sequence):
@@ -69,7 +70,7 @@ class Stage:
         async with virtual_world(
             self.directory, ca=self.ca, keys=self.keys, delays=lagging, rates=Rates(), seed=seed()
         ) as world:
-            world.timing = replace(world.timing, resync=RESYNC)
+            world.timing = replace(world.timing, resync=RESYNC, issuer_grace=ISSUER_GRACE)
             for namespace in NAMESPACES:
                 world.namespace(namespace)
             yield world
@@ -117,11 +118,12 @@ class Performance:
             await play.rest()
             if play.is_unseen:
                 await self._have_all_seen()
+            await self._until_issuers_are_known()
             self.sabotage(self)
-            self.problems += untruths(play.book, self._denied_since)
+            self.problems += self._untruths()
             self.problems += wrong_requests(log, cluster=world.mark, may_collide=play.is_unseen or play.is_disturbed)
             if not self.problems:
-                await self._until_no_revocation_is_near()
+                await self._until_no_removal_is_near()
                 self.before_second_pass()
                 self.problems += await second_pass(play)
         except NeverAtRest:
@@ -139,7 +141,11 @@ class Performance:
         for slot in SLOTS:
             await self.play.perform(Delete(slot))
         await self.play.rest()
-        return [*self.problems, *untruths(self.play.book, self._denied_since)]
+        return [*self.problems, *self._untruths()]
+
+    def _untruths(self) -> list[str]:
+        around = self.play.surroundings
+        return [*untruths(self.play.book, self._denied_since), *(around.untruths() if around else ())]
 
     async def _have_all_seen(self) -> None:
         """Have the operator look at what it could not see: by request, or as it does every hour."""
@@ -151,13 +157,27 @@ class Performance:
                 await self.play.look_again(slot)
         await self.play.rest()
 
-    async def _until_no_revocation_is_near(self) -> None:
+    async def _until_issuers_are_known(self) -> None:
+        """An issuer counts for a while after it was announced last, or after a start, as far as anybody knows."""
+        timing, clock = self.world.timing, self.world.clock
+        since = self.play.issuers_in_doubt_since
+        if since is not None:
+            known = since + timing.issuer_window + 2 * timing.issuer_check
+            await asyncio.sleep(max(0.0, known - clock.monotonic()))
+            self.play.issuers_in_doubt_since = None
+            await self.play.rest()
+
+    async def _until_no_removal_is_near(self) -> None:
         """What is about to be removed would be written for in the midst of a second pass, and rightly so."""
-        clock, delay = self.world.clock, self.world.timing.revocation_delay
-        while near := [
-            wait for since in self.play.book.refusals() if 0 < (wait := since + delay - clock.now()) < SECOND_PASS
-        ]:
-            await asyncio.sleep(max(near) + 1.0)
+        clock, timing, book = self.world.clock, self.world.timing, self.play.book
+
+        def near() -> list[float]:
+            ends = [since + timing.revocation_delay for since in book.refusals()]
+            ends += [since + timing.issuer_grace for since in book.retirements()]
+            return [wait for end in ends if 0 < (wait := end - clock.now()) < SECOND_PASS]
+
+        while waits := near():
+            await asyncio.sleep(max(waits) + 1.0)
             await self.play.rest()
 
     def _written(self, _: str) -> None:

@@ -49,7 +49,7 @@ async def played(stage: Stage, sequence: list[list[Act]]) -> int:
     async with assignment_world(stage.directory, ca=stage.ca, keys=stage.keys) as world:
         world.timing = replace(world.timing, resync=RESYNC)
         performance = Performance(world)
-        await performance.begin()
+        await performance.life.begin()
         try:
             for number, burst in enumerate(sequence, 1):
                 for act in burst:
@@ -57,5 +57,5 @@ async def played(stage: Stage, sequence: list[list[Act]]) -> int:
                 wrong = await performance.judge()
                 assert not wrong, "\n".join([*wrong, f"after {sequence[:number]}"])
         finally:
-            await performance.end()
+            await performance.life.end()
     return performance.steps

@@ -7,13 +7,16 @@ import pytest
 from engine_world import CLUSTER
 from entrafed.api.conditions import Condition, ConditionStatus, ConditionType
 from entrafed.api.federation import Federation
+from entrafed.api.outputs import CLIENT_ID_ANNOTATION
 from entrafed.api.reasons import Reason
 from entrafed.domain.marks import Mark, owner_mark
 from entrafed_lab.azure import ServiceName
 from entrafed_lab.azure.request_log import RequestRecord
-from sequences.acts import Apply, Item, OthersCreate, Rules, Step, Wait
-from sequences.cast import EXAMPLE, READER, SLOTS
+from entrafed_lab.azure.seed import READER_APP
+from sequences.acts import Announce, Apply, Item, OthersAnnotate, OthersCreate, Rules, Step, Wait
+from sequences.cast import BLUE, EXAMPLE, GREEN, READER, SLOTS
 from sequences.stage import Performance, Sabotage, Stage, wrong_requests
+from sequences.surroundings import ACCOUNT, MAP
 from sequences.truth import incoherent, untruths
 
 ONE = Step(Apply(SLOTS[0], (Item("a", "job-1"), Item("b", "job-2"))))
@@ -82,6 +85,54 @@ def remove_ours_in_secret_of_the_first_look(performance: Performance) -> None:
 def test_what_is_broken_is_told(stage: Stage, sabotage: Sabotage, told: str) -> None:
     with pytest.raises(AssertionError, match=told):
         stage.play([BEGINNING], sabotage=sabotage)
+
+
+WRITTEN = Step(Apply(SLOTS[0], (Item("a", "pods"),), annotated=True, mapped=True))
+UNWRITTEN = Step(Apply(SLOTS[0], (Item("a", "pods"),)))
+
+
+def set_client_id(performance: Performance, value: str | None) -> None:
+    performance.world.cluster.set_value(ACCOUNT, SLOTS[0].namespace, CLIENT_ID_ANNOTATION, value)
+
+
+def remove_the_map(performance: Performance) -> None:
+    performance.world.cluster.delete(MAP.kind, SLOTS[0].namespace, MAP.name)
+
+
+def have_asked_for_no_map(performance: Performance) -> None:
+    book = performance.play.book
+    book.specs[SLOTS[0]] = replace(book.specs[SLOTS[0]], mapped=False)
+
+
+def change_the_issuer_behind_its_back(performance: Performance) -> None:
+    performance.play.book.announced = (GREEN,)
+
+
+@pytest.mark.parametrize(
+    ("step", "sabotage", "told"),
+    [
+        (WRITTEN, lambda performance: set_client_id(performance, None), "service account web is Synced, not so"),
+        (WRITTEN, lambda performance: set_client_id(performance, "wrong"), "service account web is Synced, not so"),
+        (WRITTEN, remove_the_map, "ConfigMap entra is Synced, not so"),
+        (WRITTEN, have_asked_for_no_map, "ConfigMap entra is asked for no more"),
+        (UNWRITTEN, lambda performance: set_client_id(performance, "wrong"), "has more than anybody tells of"),
+        (UNWRITTEN, change_the_issuer_behind_its_back, "does not retire"),
+    ],
+)
+def test_what_is_broken_around_the_objects_is_told(stage: Stage, step: Step, sabotage: Sabotage, told: str) -> None:
+    with pytest.raises(AssertionError, match=told):
+        stage.play([[step]], sabotage=sabotage)
+
+
+def test_an_annotation_of_others_that_is_written_over_is_told(stage: Stage) -> None:
+    theirs = Step(OthersAnnotate(SLOTS[0].namespace, "theirs"))
+    with pytest.raises(AssertionError, match=r"others set .* to theirs"):
+        stage.play([[theirs, WRITTEN]], sabotage=lambda performance: set_client_id(performance, READER_APP))
+
+
+def test_a_change_of_issuers_and_back_is_no_untruth(stage: Stage) -> None:
+    """The former one retires meanwhile, and has gone when it comes back."""
+    stage.play([[WRITTEN], [Step(Announce((GREEN,)))], [Step(Wait(1200.0))], [Step(Announce((BLUE,)))]])
 
 
 def test_what_is_whole_is_not_told_of(stage: Stage) -> None:

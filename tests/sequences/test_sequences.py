@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from sequences.acts import Burst, sequences
+from sequences.acts import Burst
+from sequences.drawing import sequences
 from sequences.figures import STEPS, STEPS_WANTED
 from sequences.stage import Stage
 
@@ -33,7 +34,7 @@ def test_everything_is_true_when_it_rests(
 ) -> None:
     @seed(part)
     @SETTINGS
-    @given(sequences(BURSTS, MOST_STEPS))
+    @given(sequences(BURSTS, MOST_STEPS, surroundings=True))
     def holds(sequence: list[Burst]) -> None:
         stage.play(sequence)
 

@@ -8,10 +8,13 @@ from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
 from entrafed.api.states import ItemState
 from entrafed.api.status import CredentialItemStatus, CredentialStatus
+from entrafed.domain.times import to_seconds
 from sequences.acts import Item
 from sequences.book import Book, Content, owner, owner_of, target_denied_since
-from sequences.cast import HOLDERS, LIMIT, Pair, Slot, spelled
+from sequences.cast import HOLDERS, LIMIT, Pair, Slot, pod_subject, spelled
 
+WELL = {Reason.SYNCED, Reason.ISSUER_UNREACHABLE, Reason.ISSUER_RETIRING}
+ISSUER_GRACE = 1200.0  # seconds, of the operator in memory
 REVOKED_WITHIN = 60.0  # seconds after its delay
 
 
@@ -24,6 +27,7 @@ def untruths(book: Book, denied_since: dict[tuple[str, str], float]) -> Iterator
     recorded: set[tuple[str, str]] = set()
     for slot, federation in living.items():
         problems = [*_status(book, slot, federation), *_revocations(book, slot, federation, denied_since)]
+        problems += [] if book.specs[slot].suspend else _retirements(book, slot, federation)
         yield from (f"{slot}: {problem}" for problem in problems)
         recorded |= {(book.holder_of(slot), c.credential_name) for c in _credentials(federation)}
     for holder in HOLDERS:
@@ -62,9 +66,10 @@ def _status(book: Book, slot: Slot, federation: Federation) -> Iterator[str]:
     for item in spec.items:
         allowed = expected(book, slot, item)
         row = rows.get(item.name)
-        well = well and allowed <= {Reason.SYNCED, Reason.ISSUER_UNREACHABLE}
+        well = well and allowed <= WELL
         if row is None or row.reason not in allowed:
             yield f"item {item.name} ({item.source}) is {_told(row)}, not {' or '.join(sorted(allowed))}"
+    well = well and all(row.reason == Reason.SYNCED for row in federation.status.outputs)
     if (ready is not None and ready.status == "True") is not well:
         yield f"Ready is {ready and ready.message}, and all is {'well' if well else 'not well'}"
 
@@ -79,15 +84,36 @@ def expected(book: Book, slot: Slot, item: Item) -> set[Reason]:
     """The reasons that an item's row may show."""
     if not book.permits(slot, item):
         return {Reason.NOT_PERMITTED, Reason.REVOKED}
-    pair = book.pair(slot, item.source)
-    if pair is None:
+    pairs = book.pairs(slot, item.source)
+    if not pairs:
         return {Reason.IDENTITY_NOT_FOUND}
-    standing = book.standing(book.holder_of(slot))
-    name, content = next(((n, c) for n, c in standing.items() if c[:2] == pair), (None, None))
+    found = set[Reason]().union(*(_expected_of_pair(book, slot, item, pair) for pair in pairs))
+    wrong = found - WELL
+    if not wrong and item.source == "pods" and _has_retiring(book, slot, item):
+        return {Reason.ISSUER_RETIRING}
+    return wrong or found
+
+
+def _has_retiring(book: Book, slot: Slot, item: Item) -> bool:
+    """Whether a credential of an issuer that the cluster had before is told of."""
+    rows = [row for row in book.living()[slot].status.federated_credentials if row.name == item.name]
+    return any(c.origin == "Operator" and c.issuer not in book.announced for row in rows for c in row.credentials)
+
+
+def _expected_of_pair(book: Book, slot: Slot, item: Item, pair: Pair) -> set[Reason]:
+    """The reasons that one of the pairs may give."""
+    _, content = _standing(book, book.holder_of(slot), pair)
     if content is not None and content[2] == (item.audience,):
         return {_synced(pair)}
     refused = {Reason.VALUE_REFUSED} if item.source == "refused" else set[Reason]()
-    return {*_excuses(book, slot, item, name, content), *refused} or {_synced(pair)}
+    return {*_excuses(book, slot, item, pair), *refused} or {_synced(pair)}
+
+
+def _standing(book: Book, holder: str, pair: Pair) -> tuple[str, Content] | tuple[None, None]:
+    """Name and content of what stands for a pair."""
+    return next(
+        ((name, content) for name, content in book.standing(holder).items() if content[:2] == pair), (None, None)
+    )
 
 
 def _synced(pair: Pair) -> Reason:
@@ -95,30 +121,31 @@ def _synced(pair: Pair) -> Reason:
     return Reason.ISSUER_UNREACHABLE if "//127.0.0.1:" in pair[0] else Reason.SYNCED
 
 
-def _excuses(book: Book, slot: Slot, item: Item, name: str | None, content: Content | None) -> Iterator[Reason]:
+def _excuses(book: Book, slot: Slot, item: Item, pair: Pair) -> Iterator[Reason]:
     """Why an item may be wanting."""
     holder = book.holder_of(slot)
+    name, content = _standing(book, holder, pair)
     if book.specs[slot].drift == "Report":
         yield Reason.DRIFTED
     if content is None or name is None:
         if len(book.standing(holder)) >= LIMIT:
             yield Reason.QUOTA_EXCEEDED
-        if _others_want(book, slot, item):
+        if _others_want(book, slot, pair, item.audience):
             yield Reason.AUDIENCE_CONFLICT  # of two that are asked for, neither of which finds room
     elif not book.is_ours(name):
         yield Reason.CREDENTIAL_CONFLICT
         yield Reason.AUDIENCE_CONFLICT
-    elif _others_want(book, slot, item):
+    elif _others_want(book, slot, pair, item.audience):
         yield Reason.AUDIENCE_CONFLICT
 
 
-def _others_want(book: Book, slot: Slot, item: Item) -> bool:
+def _others_want(book: Book, slot: Slot, pair: Pair, audience: str) -> bool:
     """Whether another object asks for the item's pair with another audience, or has it so and keeps it for now."""
     others = [other for other in book.specs if other != slot and book.holder_of(other) == book.holder_of(slot)]
-    asked = {(book.pair(other, i.source), i.audience) for other in others for i in book.specs[other].items}
+    asking = [(other, i) for other in others for i in book.specs[other].items]
+    asked = {(one, i.audience) for other, i in asking for one in book.pairs(other, i.source)}
     kept = {(_pair(c), c.audience) for other in others for c in _credentials(book.found(other))}
-    pair = book.pair(slot, item.source)
-    return any(other == pair and audience != item.audience for other, audience in asked | kept)
+    return any(one == pair and other != audience for one, other in asked | kept)
 
 
 def _revocations(
@@ -138,6 +165,22 @@ def _revocations(
             since = denied_since.setdefault(key, now)
             if now - since > _revoked_by(book):
                 yield f"{credential} has been denied for {now - since:.0f} s, and item {item.name} is {_told(item)}"
+
+
+def _retirements(book: Book, slot: Slot, federation: Federation) -> Iterator[str]:
+    """What trusts an issuer that the cluster had before retires while its successors stand, and goes in time."""
+    for item in federation.status.federated_credentials:
+        for credential in item.credentials:
+            if credential.subject != pod_subject(slot.namespace) or credential.origin != "Operator":
+                continue
+            since, is_former = credential.retiring_since, credential.issuer not in book.announced
+            if since is not None and not is_former:
+                yield f"{credential} retires, and {book.announced} are announced"
+            if since is None and is_former and item.reason in WELL:
+                yield f"{credential} does not retire, and item {item.name} is {_told(item)}"
+            age = book.ground.clock.now() - to_seconds(since, unreadable=0.0) if since else 0.0
+            if age > ISSUER_GRACE + REVOKED_WITHIN:
+                yield f"{credential} has retired for {age:.0f} s"
 
 
 def _foreign(book: Book, holder: str) -> Iterator[str]:
