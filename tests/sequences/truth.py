@@ -179,7 +179,8 @@ def _retirements(book: Book, slot: Slot, federation: Federation) -> Iterator[str
             if since is None and is_former and item.reason in WELL:
                 yield f"{credential} does not retire, and item {item.name} is {_told(item)}"
             age = book.ground.clock.now() - to_seconds(since, unreadable=0.0) if since else 0.0
-            if age > ISSUER_GRACE + REVOKED_WITHIN:
+            is_kept = item.reason not in {*WELL, Reason.PROGRESSING}  # it stands in for a successor that does not stand
+            if age > ISSUER_GRACE + REVOKED_WITHIN and not is_kept:
                 yield f"{credential} has retired for {age:.0f} s"
 
 
