@@ -13,7 +13,7 @@ from entrafed.domain.marks import Mark, owner_mark
 from entrafed_lab.azure import ServiceName
 from entrafed_lab.azure.request_log import RequestRecord
 from entrafed_lab.azure.seed import READER_APP
-from sequences.acts import Announce, Apply, Item, OthersAnnotate, OthersCreate, Rules, Step, Wait
+from sequences.acts import Announce, Apply, Item, OthersAnnotate, OthersCreate, OthersFill, Rules, Step, Wait
 from sequences.cast import BLUE, EXAMPLE, GREEN, READER, SLOTS
 from sequences.stage import Performance, Sabotage, Stage, wrong_requests
 from sequences.surroundings import ACCOUNT, MAP
@@ -133,6 +133,11 @@ def test_an_annotation_of_others_that_is_written_over_is_told(stage: Stage) -> N
 def test_a_change_of_issuers_and_back_is_no_untruth(stage: Stage) -> None:
     """The former one retires meanwhile, and has gone when it comes back."""
     stage.play([[WRITTEN], [Step(Announce((GREEN,)))], [Step(Wait(1200.0))], [Step(Announce((BLUE,)))]])
+
+
+def test_an_item_of_two_issuers_for_which_there_is_one_place_rightly_has_none(stage: Stage) -> None:
+    both, full = Step(Announce((BLUE, GREEN))), Step(OthersFill(READER, 1))
+    stage.play([[both, full, Step(Apply(SLOTS[0], (Item("a", "pods"),)))]])
 
 
 def test_what_is_whole_is_not_told_of(stage: Stage) -> None:

@@ -128,7 +128,7 @@ def _excuses(book: Book, slot: Slot, item: Item, pair: Pair) -> Iterator[Reason]
     if book.specs[slot].drift == "Report":
         yield Reason.DRIFTED
     if content is None or name is None:
-        if len(book.standing(holder)) >= LIMIT:
+        if not _has_room(book, slot, item):
             yield Reason.QUOTA_EXCEEDED
         if _others_want(book, slot, pair, item.audience):
             yield Reason.AUDIENCE_CONFLICT  # of two that are asked for, neither of which finds room
@@ -137,6 +137,13 @@ def _excuses(book: Book, slot: Slot, item: Item, pair: Pair) -> Iterator[Reason]
         yield Reason.AUDIENCE_CONFLICT
     elif _others_want(book, slot, pair, item.audience):
         yield Reason.AUDIENCE_CONFLICT
+
+
+def _has_room(book: Book, slot: Slot, item: Item) -> bool:
+    """Whether what is missing of an item finds a place: it is written all or not at all."""
+    holder = book.holder_of(slot)
+    missing = [pair for pair in book.pairs(slot, item.source) if _standing(book, holder, pair)[0] is None]
+    return len(book.standing(holder)) + len(missing) <= LIMIT
 
 
 def _others_want(book: Book, slot: Slot, pair: Pair, audience: str) -> bool:

@@ -95,22 +95,23 @@ def plan(
     refused = frozenset[Trust]()
     while True:
         result = _plan(listed, asking, clusters=clusters, may_remove=may_remove, stuck=stuck, refused=refused)
-        if not (halves := _half_made(asking, result) - stuck):
+        if not (halves := _half_made(asking, result, stuck)):
             return result
         refused |= halves
 
 
-def _half_made(asking: list[Ask], result: Plan) -> frozenset[Trust]:
-    """What is to be created for none but items that lack the room for all of theirs."""
-    created = {step.credential.trust for step in result.steps if isinstance(step, Create)}
+def _half_made(asking: list[Ask], result: Plan, stuck: frozenset[Trust]) -> frozenset[Trust]:
+    """What is to be created for none but items that lack the room for all of theirs: of the last of them, whose place
+    may be what another one lacks."""
+    created = {step.credential.trust for step in result.steps if isinstance(step, Create)} - stuck
     over = {trust for trust, verdict in result.verdicts.items() if verdict.reason is Reason.QUOTA_EXCEEDED}
     items: dict[tuple[str, str], set[Trust]] = {}
     for ask in asking:
         for item, trust in ask.items:
             items.setdefault((ask.uid, item), set()).add(trust)
     halved = [trusts for trusts in items.values() if trusts & over]
-    whole = {trust for trusts in items.values() if not trusts & over for trust in trusts}
-    return frozenset(trust for trusts in halved for trust in trusts & created if trust not in whole)
+    vain = created - {trust for trusts in items.values() if not trusts & over for trust in trusts}
+    return frozenset(next((found for trusts in reversed(halved) if (found := trusts & vain)), set[Trust]()))
 
 
 def _plan(

@@ -16,8 +16,8 @@ from entrafed.engine.lane import Lane
 NO_ROOM = Problem(
     ProblemKind.CONFLICT,
     Reason.QUOTA_EXCEEDED,
-    f"the target carries {LIMIT} federated credentials already, the most that Entra allows; remove some that nobody "
-    "uses, or use another target",
+    f"the target has not room for all that the item wants: Entra allows {LIMIT} federated credentials, those of others "
+    "included; remove some that nobody uses, or use another target",
 )
 
 

@@ -393,6 +393,17 @@ def test_an_item_of_two_credentials_for_which_there_is_one_place_gets_none_and_l
     assert {t for t, v in result.verdicts.items() if v.reason is Reason.QUOTA_EXCEEDED} == {A, B}
 
 
+def test_of_two_items_of_two_credentials_the_first_gets_the_two_places_that_there_are() -> None:
+    asked = tuple(
+        (item, Trust(Pair(issuer, item), "api://x"))
+        for issuer in ("https://blue.example", "https://green.example")
+        for item in ("first", "second")
+    )
+    result = planned(crowd(LIMIT - 2), replace(ask("web", *(t for _, t in asked)), items=asked))
+    created = {s.credential.trust for s in result.steps if isinstance(s, Create)}
+    assert created == {t for item, t in asked if item == "first"}
+
+
 def test_what_stood_for_an_item_stays_where_its_two_successors_find_one_place() -> None:
     there = [*crowd(LIMIT - 1), standing(named("web", C), C)]
     edited = replace(ask("web", A, B), items=(("x", A), ("x", B)), records=(Record("x", named("web", C), C),))
