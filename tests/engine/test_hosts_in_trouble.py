@@ -1,6 +1,7 @@
 """Managed identities at hosts when something is missing, fails, is denied, is suspended, or the operator dies."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -25,8 +26,9 @@ from engine_world import APPLICATION, GROUP, EngineWorld, Manifest, oidc
 from entrafed.api.conditions import ConditionType
 from entrafed.api.states import ItemState, Origin
 from entrafed_lab.azure import Fault, ServiceName
-from entrafed_lab.azure.hosts import Failure
-from entrafed_lab.azure.seed import API_IDENTITY, API_NODES, API_VM, WEB_SITE
+from entrafed_lab.azure.exchange import Call
+from entrafed_lab.azure.hosts import Failure, SystemIdentity
+from entrafed_lab.azure.seed import API_IDENTITY, API_NODES, API_VM, WEB_IDENTITY, WEB_SITE
 from virtual_world import until
 
 pytestmark = pytest.mark.looptime
@@ -261,6 +263,47 @@ async def test_a_lost_answer_leads_to_one_attachment_that_is_ours(open_world: Op
         await quiet(world)
         assert requests(world, "hosts.update") == 1
         assert [row.origin for row in identity_item(world).resources] == [Origin.OPERATOR]
+
+
+@pytest.mark.parametrize(
+    ("host", "taken_off"),
+    [(WEB_SITE, API_IDENTITY), (API_VM, WEB_IDENTITY)],
+    ids=["FailedIdentityOperation: it is not assigned", "MissingIdentityIds: none would be left"],
+)
+async def test_what_others_took_off_a_moment_before_keeps_no_object(
+    open_world: OpenWorld, host: str, taken_off: str
+) -> None:
+    async with open_world() as world, world.operator():
+        world.azure.world.attach(host, WEB_IDENTITY)
+        world.cluster.apply(with_hosts(assigned("web", host)))
+        await ready(world)
+        outrun = world.azure.faults.add(
+            Fault((ServiceName.ARM,), ("PATCH",), times=1),
+            notify=lambda _: world.azure.world.detach(host, taken_off),
+        )
+        deleted(world)
+        await gone(world, within=60.0)
+        assert outrun.hits == 1
+        assert world.azure.log.named("hosts.update")[1].status == 400, "it was refused"
+        assert "api" not in at(world, host)
+
+
+async def test_of_two_who_change_a_machine_at_once_neither_undoes_what_the_other_did(open_world: OpenWorld) -> None:
+    """412 PreconditionFailed: `type` is replaced as a whole, so a block that was made of an older look would take the
+    other's identities off."""
+    system = SystemIdentity("11111111-0000-4000-8000-000000000001", "11111111-0000-4000-8000-000000000002")
+
+    def others_act(_: Call) -> None:
+        world.azure.world.attach(API_VM, WEB_IDENTITY)
+        world.azure.world.host(API_VM).change(lambda identity: replace(identity, system=system))
+
+    async with open_world() as world, world.operator():
+        world.azure.faults.add(Fault((ServiceName.ARM,), ("PATCH",), times=1), notify=others_act)
+        world.cluster.apply(with_hosts(assigned("web", API_VM)))
+        await ready(world)
+        assert [one.status for one in world.azure.log.named("hosts.update")] == [412, 200]
+        assert at(world, API_VM) == {"api", "web"}
+        assert world.azure.world.host(API_VM).identity.system == system
 
 
 async def test_a_change_that_fails_at_its_end_is_told_and_tried_again(open_world: OpenWorld) -> None:

@@ -32,6 +32,7 @@ from entrafed.engine.assigned import (
     AssignmentRun,
     blocked_by_the_dead,
     finding_of,
+    is_outrun,
     keys_of,
     of_one_connection,
     outdated,
@@ -318,7 +319,7 @@ class AssignmentSettler:
             lane.overlay.change = Change.ANEW  # our own is not written over: it is taken back first from now on
         if problem.reason is Reason.ACCESS_DENIED:
             problem = blocked_by_the_dead(lane.overlay.view(), keys) or problem
-        if isinstance(failure, AlreadyThere | NotFound):
+        if is_outrun(step, failure):
             problem = replace(problem, kind=ProblemKind.WAITING)
             lane.overlay.look_from = now
         run.fail(step, problem)

@@ -22,7 +22,7 @@ from entrafed.domain.assignments import (
 )
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import Parent, ParentKind
-from entrafed.domain.errors import Problem, ProblemKind
+from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, Problem, ProblemKind
 from entrafed.domain.findings import IN_PROGRESS, PROPAGATING, AssignmentFinding, AssignmentLeft, AssignmentStanding
 from entrafed.domain.roles import role_and_principal
 from entrafed.engine.overlay import Overlay
@@ -213,6 +213,14 @@ def blocked_by_the_dead(seen: ObservedParent, keys: tuple[str, ...]) -> Problem 
         "gone; remove that from the host, or from the object that asks for it"
     )
     return Problem(ProblemKind.TERMINAL, Reason.HOST_BLOCKED, message)
+
+
+def is_outrun(step: AssignmentStep, failure: AzureProblem) -> bool:
+    """Whether somebody else may have been faster, and a look tells how things stand now. A host refuses so to give up
+    an identity that it has no more, or has no other left beside."""
+    refusals = (Reason.IDENTITY_NOT_ASSIGNABLE, Reason.VALUE_REFUSED)
+    is_refused = isinstance(step, Unassign) and failure.problem.reason in refusals
+    return is_refused or isinstance(failure, AlreadyThere | NotFound)
 
 
 def of_one_connection(step: AssignmentStep, asks: list[AssignmentAsk]) -> tuple[SignIn | None, AssignmentStep]:
