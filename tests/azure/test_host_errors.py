@@ -98,7 +98,7 @@ async def test_without_the_right_to_assign_an_identity_that_right_is_named(world
     world.azure.world.take_rights(OPERATOR_PRINCIPAL, role="Managed Identity Contributor")
     raised = await problem_of(assign(world, host(kind), WEB))
     assert means(raised, FORBIDDEN, Reason.ACCESS_DENIED)
-    assert "lacks Microsoft.ManagedIdentity/userAssignedIdentities/assign/action" in raised.problem.message
+    assert "lacks Microsoft.ManagedIdentity/userAssignedIdentities/assign/action on web," in raised.problem.message
     assert "grant the role Managed Identity Operator on it" in raised.problem.message
 
 

@@ -2,6 +2,7 @@
 wounds is a test here."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -25,9 +26,10 @@ from engine_world import GROUP, EngineWorld, oidc
 from entrafed.api.conditions import ConditionType
 from entrafed.api.states import Origin
 from entrafed_lab.azure import Delays, Fault, ServiceName, Variants
+from entrafed_lab.azure.exchange import Call
 from entrafed_lab.azure.hosts import Failure, throttled_behind_the_host
 from entrafed_lab.azure.seed import API_IDENTITY, API_NODES, API_VM, OPERATOR_PRINCIPAL, WEB_IDENTITY, WEB_SITE, WEB_VM
-from entrafed_lab.azure.variants import MissingIdentity, TooManyIdentities
+from entrafed_lab.azure.variants import DeadIdentity, MissingIdentity, TooManyIdentities
 from virtual_world import until
 
 pytestmark = pytest.mark.looptime
@@ -70,6 +72,8 @@ async def test_more_identities_than_one_request_takes_are_sent_in_several(
         many = [f"{GROUP}/id-{number}" for number in range(160)]
         for identity in many:
             world.azure.world.create_identity(identity)
+        world.azure.world.attach(API_NODES, WEB_IDENTITY)  # without one that stays, all go with the type
+        sent = named_in_changes(world)
         for number in range(10):
             items = [
                 assigned(f"id-{one}", API_NODES, identity=many[one]) for one in range(number * 16, number * 16 + 16)
@@ -77,10 +81,24 @@ async def test_more_identities_than_one_request_takes_are_sent_in_several(
             world.cluster.apply(with_hosts(*items, name=f"web-{number}"))
         async with world.operator():
             await ready(world, *(f"web-{number}" for number in range(10)), within=LONG)
-            assert len(at(world, API_NODES)) == 160
+            assert len(at(world, API_NODES)) == 161
             deleted(world, *(f"web-{number}" for number in range(10)))
             await gone(world, *(f"web-{number}" for number in range(10)), within=LONG)
-            assert at(world, API_NODES) == set()
+            assert at(world, API_NODES) == {"web"}
+        assert max(sent) <= 150
+        assert sum(sent) == 2 * 160, "none was sent twice"
+        assert {one.status for one in world.azure.log.named("hosts.update")} == {200}
+
+
+def named_in_changes(world: EngineWorld) -> list[int]:
+    """How many identities each change of a host names, from now on."""
+    named: list[int] = []
+
+    def hear(call: Call) -> None:
+        named.append(len(json.loads(call.body)["identity"].get("userAssignedIdentities", ())))
+
+    world.azure.faults.add(Fault((ServiceName.ARM,), ("PATCH",)), notify=hear)
+    return named
 
 
 async def test_a_host_that_fails_for_long_is_asked_seldom(open_world: OpenWorld) -> None:
@@ -141,6 +159,7 @@ async def test_an_identity_on_a_scale_set_goes_with_the_last_who_asks_and_not_be
         await ready(world, *names)
         for name in names:
             assert at(world, API_NODES) == {"api"}
+            assert requests(world, "hosts.update") == 1, "it was never off in between"
             deleted(world, name)
             await gone(world, name)
             await quiet(world)
@@ -229,9 +248,11 @@ async def test_the_right_that_is_missing_is_named(open_world: OpenWorld) -> None
         await asyncio.sleep(10.0)
         world.cluster.apply(with_hosts(assigned("web", API_VM)))
         await because(world, "AccessDenied")
+        assert "lacks Microsoft.ManagedIdentity/userAssignedIdentities/assign/action on api" in _message(world)
         assert "Managed Identity Operator" in _message(world)
         assert world.condition(ConditionType.STALLED) is not None
-        assert requests(world, "hosts.update") == 1
+        await asyncio.sleep(300.0)
+        assert requests(world, "hosts.update") == 1, "it is not tried again before somebody may have granted it"
         world.azure.world.give_role(OPERATOR_PRINCIPAL, "Managed Identity Operator", subscription)
         await ready(world, within=LONG)
 
@@ -246,6 +267,22 @@ async def test_a_dead_identity_of_others_that_blocks_a_host_is_named_and_not_tou
         world.cluster.apply(with_hosts(assigned("web", WEB_VM)))
         await because(world, "HostBlocked")
         assert "dead" in _message(world)
+        assert at(world, WEB_VM) == {"web", "dead"}
+        world.azure.world.host(WEB_VM).change(lambda identity: identity.without(dead))
+        await ready(world, within=LONG)
+        assert at(world, WEB_VM) == {"web", "api"}
+
+
+async def test_a_dead_identity_of_others_that_a_host_shows_as_living_is_named_too(open_world: OpenWorld) -> None:
+    """A deleted identity on a machine refused every change of it, and nothing said which it was (#339)."""
+    dead = f"{GROUP}/dead"
+    async with open_world(variants=Variants(dead_identity=DeadIdentity.STALE)) as world, world.operator():
+        world.azure.world.create_identity(dead)
+        world.azure.world.attach(WEB_VM, dead)
+        world.azure.world.delete_identity(dead)
+        world.cluster.apply(with_hosts(assigned("web", WEB_VM)))
+        await because(world, "AccessDenied")
+        assert "on dead, or that identity is gone" in _message(world)
         assert at(world, WEB_VM) == {"web", "dead"}
         world.azure.world.host(WEB_VM).change(lambda identity: identity.without(dead))
         await ready(world, within=LONG)

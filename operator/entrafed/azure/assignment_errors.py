@@ -44,13 +44,13 @@ ASSIGNMENT_ROWS = (
     Row(ARM, CHANGE, (412,), (), TRANSIENT, Reason.CONCURRENT_WRITE,
         "somebody else changed the host at this moment; it is read and tried again"),
     Row(ARM, CHANGE, (), ("LinkedAuthorizationFailed",), FORBIDDEN, Reason.ACCESS_DENIED,
-        "the operator lacks {action} on an identity of the host, or that identity is gone; grant the role Managed "
-        "Identity Operator on it"),
+        "the operator lacks {action} on {linked}, or that identity is gone; grant the role Managed Identity Operator "
+        "on it, or take off the host what is gone"),
     Row(ARM, HOST, (403,), ("AuthorizationFailed",), FORBIDDEN, Reason.ACCESS_DENIED,
         "the operator lacks {action} there, or the host does not exist; grant a role that may change it, such as "
         "Virtual Machine Contributor or Website Contributor"),
     Row(ARM, CHANGE, (), ("FailedIdentityOperation",), TERMINAL, Reason.IDENTITY_NOT_ASSIGNABLE,
-        "Azure cannot assign it: {text}"),
+        "Azure cannot do that: {text}"),
     Row(ARM, CHANGE, (400,), ("BadRequest", "InvalidParameter", "MissingIdentityIds", "InvalidIdentityValues",
         "LinkedInvalidPropertyId"), TERMINAL, Reason.VALUE_REFUSED, "the change was refused: {text}"),
 

@@ -54,7 +54,8 @@ class Row:
     kind: ProblemKind
     reason: Reason
     advice: str
-    """What it means and what to do, for people; `{text}` is Azure's own text, `{action}` the right that is missing."""
+    """What it means and what to do, for people; `{text}` is Azure's own text, `{action}` the right that is missing,
+    `{linked}` the identities of a host that it is missing on."""
     raises: type[AzureProblem] = AzureProblem
     after: float | None = None
     """Seconds until the answer may differ, where Azure does not say."""

@@ -65,7 +65,10 @@ class Roles:
         `AlreadyThere` when the principal has the role under another name. The principal's type is always named: else
         Azure looks for it in a directory that may not know it yet.
         """
-        words = f"give role {assignment.role_id} to {assignment.principal_id} at scope {assignment.scope}"
+        words = (
+            f"give role {assignment.role_id} to {assignment.principal_id} at scope {assignment.scope} "
+            f"by assignment {assignment.name}"
+        )
         call = self._call(Operation.CREATE_ROLE_ASSIGNMENT, words)
         subscription = _SUBSCRIPTION.match(assignment.scope)
         definition = f"/providers/Microsoft.Authorization/roleDefinitions/{assignment.role_id}"

@@ -4,7 +4,7 @@ import re
 
 from entrafed.api.reasons import Reason
 from entrafed.azure.aadsts import AADSTS
-from entrafed.azure.answers import Answer, quote
+from entrafed.azure.answers import Answer, clean, quote
 from entrafed.azure.assignment_errors import ASSIGNMENT_ROWS
 from entrafed.azure.budgets import Scope
 from entrafed.azure.calls import SPOKEN, Call, Operation, Service
@@ -19,6 +19,7 @@ TABLE = (*ASSIGNMENT_ROWS, *ROWS)
 """Read from the top; the first row that fits decides."""
 
 _ACTION = re.compile(r"perform action '([^']{1,200})'(?! on scope)")
+_LINKED = re.compile(r"on the linked scope\(s\) '([^']{1,1000})'")
 _NO_TEXT = "no reason was given"
 
 
@@ -29,7 +30,9 @@ def translate(call: Call, answer: Answer) -> AzureProblem:
     row = next((row for row in TABLE if row.fits(call, answer)), None)
     if row is None:
         return _unknown(call, answer)
-    advice = row.advice.format(text=quote(answer.text) or _NO_TEXT, action=_missing_action(answer.text))
+    advice = row.advice.format(
+        text=quote(answer.text) or _NO_TEXT, action=_missing_action(answer.text), linked=_linked(answer.text)
+    )
     after = row.after if answer.retry_after is None else answer.retry_after
     problem = Problem(row.kind, row.reason, _sentence(call, advice, answer), after)
     answered = answer.status not in UNAVAILABLE or row.reason is Reason.CONCURRENT_WRITE
@@ -83,3 +86,10 @@ def _sentence(call: Call, advice: str, answer: Answer) -> str:
 def _missing_action(text: str) -> str:
     found = _ACTION.search(text)
     return found.group(1) if found else "a right"
+
+
+def _linked(text: str) -> str:
+    """Names of the identities of a host on which that right is missing."""
+    found = _LINKED.search(text)
+    names = [scope.rpartition("/")[2] for scope in found.group(1).split(",")] if found else []
+    return clean(", ".join(names)) or "an identity of the host"

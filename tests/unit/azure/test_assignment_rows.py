@@ -127,6 +127,20 @@ def test_the_right_that_is_missing_on_the_identity_is_named_not_the_one_that_is_
     assert "virtualMachines/write" not in message
 
 
+@pytest.mark.parametrize(
+    ("scopes", "named"),
+    [("/ids/one", "on one,"), ("/ids/one,/ids/two", "on one, two,"), ("/", "on an identity of the host,")],
+)
+def test_the_identities_that_it_is_missing_on_are_named(scopes: str, named: str) -> None:
+    answer = Answer(403, "LinkedAuthorizationFailed", LINKED.replace("'/i'", f"'{scopes}'"))
+    assert named in translate(Call(ARM, PATCH, "change vm"), answer).problem.message
+
+
+def test_a_missing_right_is_told_where_azure_names_no_identity() -> None:
+    message = translate(Call(ARM, PATCH, "change vm"), Answer(403, "LinkedAuthorizationFailed", "No.")).problem.message
+    assert "lacks a right on an identity of the host" in message
+
+
 @pytest.mark.parametrize("operation", [one for one in WRITES if one in (*HOST, *ROLES)])
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_after_an_error_of_the_service_a_change_may_have_happened(operation: Operation, status: int) -> None:
