@@ -178,6 +178,7 @@ async def test_an_identity_that_two_ask_for_goes_with_the_last(open_world: OpenW
         await gone(world, "one")
         await quiet(world)
         assert at(world, API_VM) == {"api"}
+        assert requests(world, "hosts.update") == 1, "it was never off in between"
         assert world.is_ready("two")
         deleted(world, "two")
         await gone(world, "two")

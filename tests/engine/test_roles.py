@@ -29,8 +29,9 @@ from engine_world import APPLICATION, Manifest, oidc
 from entrafed.api.assignment_status import AssignmentState
 from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.states import ItemState, Origin
-from entrafed_lab.azure import Fault, ServiceName, Variants
+from entrafed_lab.azure import Delays, Fault, ServiceName, Variants
 from entrafed_lab.azure.seed import (
+    API_IDENTITY,
     HOME_TENANT,
     OPERATOR_PRINCIPAL,
     READER_APP,
@@ -211,6 +212,7 @@ async def test_a_role_that_two_ask_for_goes_with_the_last(open_world: OpenWorld)
         await gone(world, "one")
         await quiet(world)
         assert len(roles_of(world)) == 1
+        assert requests(world, "roleAssignments.delete") == 0, "it was never away in between"
         deleted(world, "two")
         await gone(world, "two")
         assert roles_of(world) == []
@@ -277,6 +279,8 @@ async def test_an_identity_that_is_made_again_gets_the_role_and_what_the_old_one
         ours = [one for one in world.azure.world.roles.assignments.values() if one.role_id == BLOB_CONTRIBUTOR_ID]
         assert [one.principal_id for one in ours] == [new.principal_id]
         assert [row.principal_id for row in role_item(world).assignments] == [new.principal_id]
+        answers = [one.status for one in world.azure.log.named("roleAssignments.put")]
+        assert answers == [201, 201], "a name is of one principal"
 
 
 @pytest.mark.parametrize("young", YoungPrincipal)
@@ -286,6 +290,8 @@ async def test_a_young_principal_is_waited_for(open_world: OpenWorld, young: You
         world.cluster.apply(with_roles(role("blobs")))
         await ready(world)
         assert len(roles_of(world)) == 1
+        answers = [one.status for one in world.azure.log.named("roleAssignments.put")]
+        assert answers == [201] if young is YoungPrincipal.ACCEPTED_WITH_TYPE else [400, 201]
 
 
 async def test_the_service_principal_of_an_application_is_made_and_given_the_role(open_world: OpenWorld) -> None:
@@ -315,6 +321,69 @@ async def test_without_the_right_to_give_roles_the_right_is_named_and_the_rest_g
         assert len(world.ours("web")) == 1
         world.azure.world.give_role(OPERATOR_PRINCIPAL, "Role Based Access Control Administrator", SUBSCRIPTION_SCOPE)
         await ready(world, within=LONG)
+
+
+async def test_the_right_to_give_roles_counts_when_azure_has_come_to_know_of_it(open_world: OpenWorld) -> None:
+    """AuthorizationFailed: what is granted to the operator has its effect up to ten minutes later."""
+    async with open_world(delays=Delays(replica_lag=0.0, role_effect=600.0)) as world, world.operator():
+        world.azure.world.take_rights(OPERATOR_PRINCIPAL, role="Role Based Access Control Administrator")
+        await asyncio.sleep(610.0)
+        world.cluster.apply(with_roles(role("blobs")))
+        await because(world, "AccessDenied")
+        world.azure.world.give_role(OPERATOR_PRINCIPAL, "Role Based Access Control Administrator", SUBSCRIPTION_SCOPE)
+        await asyncio.sleep(590.0)
+        assert not world.is_ready()
+        await ready(world, within=1300.0)
+        assert requests(world, "roleAssignments.put") <= 3
+        deleted(world)
+        await gone(world)
+
+
+async def test_our_name_on_the_role_of_another_is_told_and_that_role_is_never_taken_back(open_world: OpenWorld) -> None:
+    """RoleAssignmentUpdateNotPermitted"""
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_roles(role("blobs")))
+        await ready(world)
+        (ours,) = roles_of(world)
+        deleted(world)
+        await gone(world)
+        theirs = replace(ours, principal_id=world.azure.world.identity(API_IDENTITY).principal_id)
+        world.azure.world.roles.put(theirs)
+        world.cluster.apply(with_roles(role("blobs")))
+        await because(world, "AssignmentConflict")
+        assert f"by assignment {ours.name}: " in role_item(world).message
+        deleted(world)
+        await gone(world)
+        assert roles_of(world, API_IDENTITY) == [theirs]
+
+
+async def test_the_role_of_an_identity_that_was_deleted_goes_with_the_object(open_world: OpenWorld) -> None:
+    """Azure deletes an identity without its role assignments, which then stand for nobody."""
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_roles(role("blobs")))
+        await ready(world)
+        (ours,) = roles_of(world)
+        world.azure.world.delete_identity(WEB_IDENTITY)
+        look_again(world)
+        await because(world, "TargetNotFound")
+        assert ours in world.azure.world.roles.assignments.values(), "unknown never removes"
+        deleted(world)
+        await gone(world)
+        assert ours not in world.azure.world.roles.assignments.values()
+
+
+async def test_a_role_that_somebody_takes_back_a_moment_before_keeps_no_object(open_world: OpenWorld) -> None:
+    """A DELETE of what is gone is answered by 204."""
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_roles(role("blobs")))
+        await ready(world)
+        world.azure.faults.add(
+            Fault((ServiceName.ARM,), ("DELETE",), times=1),
+            notify=lambda _: world.azure.world.roles.remove(roles_of(world)[0]),
+        )
+        deleted(world)
+        await gone(world)
+        assert [one.status for one in world.azure.log.named("roleAssignments.delete")] == [204]
 
 
 async def test_a_scope_that_is_locked_keeps_no_other_thing_from_being_cleaned_up(open_world: OpenWorld) -> None:
