@@ -1,5 +1,7 @@
 """Managed identities at hosts, through the real SDKs, in a simulated Azure."""
 
+import asyncio
+
 import pytest
 
 from assignment_world import (
@@ -23,6 +25,7 @@ from entrafed.api.assignment_status import AssignmentState
 from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.reasons import Reason
 from entrafed.api.states import ItemState, Origin
+from entrafed.domain.errors import KubeProblem
 from entrafed_lab.azure import Fault
 from entrafed_lab.azure.seed import API_APP, API_IDENTITY, API_NODES, API_VM, WEB_IDENTITY, WEB_SITE, WEB_VM
 from virtual_world import until
@@ -194,6 +197,35 @@ async def test_one_that_leaves_hands_its_record_to_one_who_began_to_ask_in_the_s
         world.cluster.apply(with_hosts(assigned("web", API_VM), name="two"))
         deleted(world, "one")
         await gone(world, "one")
+        await ready(world, "two")
+        assert [row.origin for row in identity_item(world, "two").resources] == [Origin.OPERATOR]
+        deleted(world, "two")
+        await gone(world, "two")
+        assert at(world, API_VM) == set()
+
+
+@pytest.mark.parametrize("how", ["deleted", "edited"])
+async def test_a_record_is_kept_until_another_object_has_it(open_world: OpenWorld, how: str) -> None:
+    """Forgotten before, the identity would be taken for one that others attached, and stay for ever."""
+
+    def fails(name: str) -> None:
+        if name == "status two":
+            raise KubeProblem("the API server is not well")
+
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", API_VM), name="one"))
+        await ready(world, "one")
+        world.cluster.before = fails
+        world.cluster.apply(with_hosts(assigned("web", API_VM), name="two"))
+        if how == "deleted":
+            deleted(world, "one")
+        else:
+            world.cluster.apply(with_hosts(assigned("other", API_NODES), name="one"))
+        await asyncio.sleep(A_WHILE)
+        rows = [row.resource_id for item in world.seen("one").status.identity_assignments for row in item.resources]
+        assert API_VM.lower() in rows
+        world.cluster.before = lambda _: None
+        await (gone(world, "one", within=600.0) if how == "deleted" else ready(world, "one", within=600.0))
         await ready(world, "two")
         assert [row.origin for row in identity_item(world, "two").resources] == [Origin.OPERATOR]
         deleted(world, "two")

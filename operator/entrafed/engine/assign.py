@@ -344,7 +344,7 @@ class AssignmentSettler:
             elif ask.stance is not Stance.KEEP or ask.revoked:
                 finding = finding_of(ask, asks, lane.overlay, run)
                 if ask.is_leaving and not finding.left:
-                    finding, wait = self._farewell(ask, asks, lane, finding)
+                    finding, wait = self._farewell(ask, lane, finding)
                     waits.append(wait)
                 problems += [p for p in (s.problem for s in finding.standings.values()) if p is not None]
                 problems += [left.problem for left in finding.left if left.problem is not None]
@@ -374,20 +374,15 @@ class AssignmentSettler:
             self._noted(ask.uid)
 
     def _farewell(
-        self, ask: AssignmentAsk, asks: list[AssignmentAsk], lane: AssignmentLane, finding: AssignmentFinding
+        self, ask: AssignmentAsk, lane: AssignmentLane, finding: AssignmentFinding
     ) -> tuple[AssignmentFinding, float]:
-        """Whether an object that leaves may go: nothing of it shows, nothing of it can still appear, and what others
-        ask for is recorded by them."""
+        """Whether an object that leaves may go: nothing of it is left, and nothing of it can still appear."""
         now = self._clock.monotonic()
         if ask.stance is Stance.RETAIN:
             return replace(finding, clean=True), self._timing.resync
-        others = [other for other in asks if other.uid != ask.uid]
-        standing = {one.key for one in lane.overlay.view().assignments}
-        shared = {r.assignment.key for r in ask.records if any(other.holds(r.assignment.key) for other in others)}
-        handed_over = all(any(other.has_recorded(key) for other in others) for key in shared & standing)
         confirmed = all(lane.overlay.is_confirmed(record.assignment.key) for record in ask.records)
         moves = lane.pending is not None or lane.overlay.may_be_coming
-        if not self._heard.is_complete or moves or not handed_over or not confirmed:
+        if not self._heard.is_complete or moves or not confirmed:
             lane.empty_looks.forget(ask.uid)
             return finding, self._timing.agreement
         by_others = self._started_at if self._heard.is_from_before(ask.uid) else NEVER

@@ -126,12 +126,11 @@ def outdated(asks: Iterable[AssignmentAsk], overlay: Overlay) -> dict[str, froze
     found = {
         ask.uid: frozenset(
             one.key
-            for one in ask.wanted
+            for one in _wanted_now(ask)
             if ask.read_at < overlay.shown_since(one.key)
             and (there[one.key] != one.value if one.key in there else ask.has_made(one))
         )
         for ask in asks
-        if ask.stance is Stance.RECONCILE
     }
     return {uid: keys for uid, keys in found.items() if keys}
 
@@ -141,7 +140,7 @@ def finding_of(
 ) -> AssignmentFinding:
     """What a run found for one ask."""
     there = {one.key: one for one in overlay.view().assignments}
-    wanted = ask.wanted if ask.stance is Stance.RECONCILE else frozenset()
+    wanted = _wanted_now(ask)
     return AssignmentFinding(
         standings={one: _standing(one, ask, there.get(one.key), overlay, run) for one in sorted(wanted)},
         left=tuple(
@@ -200,7 +199,24 @@ def _is_left(key: str, ask: AssignmentAsk, asks: list[AssignmentAsk], run: Assig
         return True
     if ask.stance is Stance.RETAIN and key not in ask.revoked:
         return False
-    return key in run.plan.left and not any(other.holds(key) for other in asks if other.uid != ask.uid)
+    others = [other for other in asks if other.uid != ask.uid]
+    if any(other.holds(key) for other in others):
+        return _is_recorded_here_only(key, others, run.plan)
+    return key in run.plan.left
+
+
+def _is_recorded_here_only(key: str, others: list[AssignmentAsk], plan: AssignmentPlan) -> bool:
+    """Whether an assignment of ours passes to another object, whose status does not say so yet: forgotten before, it
+    would be taken for somebody else's, and stay for ever."""
+    taken = (plan.verdicts.get(one) for other in others for one in _wanted_now(other) if one.key == key)
+    passes = any(
+        one and one.origin is Origin.OPERATOR and one.reason is not Reason.ASSIGNMENT_CONFLICT for one in taken
+    )
+    return passes and not any(other.has_recorded(key) for other in others)
+
+
+def _wanted_now(ask: AssignmentAsk) -> frozenset[Assignment]:
+    return ask.wanted if ask.stance is Stance.RECONCILE else frozenset()
 
 
 def blocked_by_the_dead(seen: ObservedParent, keys: tuple[str, ...]) -> Problem | None:
@@ -235,7 +251,7 @@ def of_one_connection(step: AssignmentStep, asks: list[AssignmentAsk]) -> tuple[
 
 
 def _wanting(assignment: Assignment, asks: list[AssignmentAsk]) -> list[AssignmentAsk]:
-    return [ask for ask in asks if ask.stance is Stance.RECONCILE and assignment in ask.wanted]
+    return [ask for ask in asks if assignment in _wanted_now(ask)]
 
 
 def _writer(concerned: list[AssignmentAsk], asks: list[AssignmentAsk]) -> SignIn | None:

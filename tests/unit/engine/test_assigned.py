@@ -116,11 +116,33 @@ def test_what_stands_without_being_wanted_is_left_with_why_it_could_not_go() -> 
 
 
 def test_what_another_one_holds_is_not_left_by_this_one() -> None:
-    ask, other = asking("web", made=(A,)), asking("other", A)
+    ask, other = asking("web", made=(A,)), asking("other", A, made=(A,))
     one = run(Reason.SYNCED, A, "a")
     assert finding_of(ask, [ask, other], seeing(A), one).left == ()
     kept = replace(ask, kept=frozenset({"a"}))
     assert [left.key for left in finding_of(kept, [kept, other], seeing(A), one).left] == ["a"]
+
+
+@pytest.mark.parametrize("stance", [Stance.RECONCILE, Stance.LEAVE])
+def test_what_another_takes_over_is_recorded_until_that_one_has_recorded_it(stance: Stance) -> None:
+    ask, other, one = asking("web", made=(A,), stance=stance), asking("other", A), run(Reason.SYNCED, A)
+    assert [left.key for left in finding_of(ask, [ask, other], seeing(A), one).left] == ["a"]
+    assert finding_of(ask, [ask, intended(other)], seeing(A), one).left == ()
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict"),
+    [
+        (asking("other", A), AssignmentVerdict(Reason.SYNCED, Origin.PRE_EXISTING)),
+        (asking("other", A), AssignmentVerdict(Reason.ASSIGNMENT_CONFLICT)),
+        (asking("other", A, stance=Stance.KEEP), AssignmentVerdict(Reason.SYNCED)),
+    ],
+    ids=["it is somebody else's", "it cannot have it", "it is suspended"],
+)
+def test_nobody_waits_for_a_record_that_will_not_come(other: AssignmentAsk, verdict: AssignmentVerdict) -> None:
+    ask = asking("web", made=(A,), stance=Stance.LEAVE)
+    one = AssignmentRun(AssignmentPlan((), {A: verdict}, frozenset()))
+    assert finding_of(ask, [ask, other], seeing(A), one).left == ()
 
 
 def test_one_who_retains_leaves_nothing_but_what_is_revoked() -> None:
