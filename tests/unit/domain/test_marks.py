@@ -23,6 +23,7 @@ def test_a_subject_is_not_taken_for_an_expression() -> None:
 
 
 def test_fields_do_not_run_into_each_other() -> None:
+    """Those of aad-pod-identity did, and what belonged to one was taken for another's (#1065)."""
     assert owner_mark("pay", "ments") != owner_mark("paym", "ents")
 
 

@@ -1,5 +1,6 @@
 """The names of our role assignments: always the same for the same, never for another."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,14 @@ def test_a_name_never_changes_from_one_release_to_the_next() -> None:
 def test_the_case_of_an_id_and_a_slash_at_the_end_make_no_other_name() -> None:
     name = assignment_name(CLUSTER, SCOPE, READER, PRINCIPAL)
     assert assignment_name(CLUSTER, SCOPE.upper() + "/", READER.upper(), PRINCIPAL.upper()) == name
+
+
+@pytest.mark.parametrize("place", range(4), ids=["cluster", "scope", "role", "principal"])
+def test_one_field_alone_makes_another_name(place: int) -> None:
+    """Of a principal too: an identity that is made again has another one, and Azure moves no assignment to it."""
+    one = [CLUSTER, SCOPE, READER, PRINCIPAL]
+    other = [field + "0" if at == place else field for at, field in enumerate(one)]
+    assert assignment_name(*one) != assignment_name(*other)
 
 
 fields = st.text(st.characters(codec="utf-8", exclude_characters="\0/ "), min_size=1, max_size=8)
