@@ -142,6 +142,12 @@ ASSIGNMENTS = (
         before=(_with_hosts(ON_MACHINE, **ONE),),
     ),
     _scenario(
+        "one joins at a host from which the other's item goes",
+        together(_with_hosts(ON_MACHINE, **TWO), _with_hosts(assigned("web", API_NODES), **ONE)),
+        deleted("two"),
+        before=(_with_hosts(ON_MACHINE, **ONE),),
+    ),
+    _scenario(
         "shared host, the first deletes, the last retains",
         deleted("one"),
         deleted("two"),
