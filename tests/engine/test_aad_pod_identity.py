@@ -275,6 +275,29 @@ async def test_a_dead_identity_of_others_that_blocks_a_host_is_named_and_not_tou
         assert at(world, WEB_VM) == {"web", "api"}
 
 
+@pytest.mark.parametrize("host", [WEB_VM, WEB_SITE])
+async def test_a_dead_identity_of_others_that_keeps_ours_on_a_host_is_named_and_not_touched(
+    open_world: OpenWorld, host: str
+) -> None:
+    """A deleted identity on a machine refused every change of it, and nothing said which it was (#339)."""
+    dead = f"{GROUP}/dead"
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", host)))
+        await ready(world)
+        await asyncio.sleep(10.0)  # a look at the living one is planned on for a moment
+        world.azure.world.create_identity(dead)
+        world.azure.world.attach(host, dead)
+        world.azure.world.delete_identity(dead)
+        deleted(world)
+        await because(world, "DeletionBlocked")
+        assert "(HostBlocked)" in _message(world)
+        assert "while it holds dead" in _message(world)
+        assert at(world, host) == {"web", "api", "dead"}
+        world.azure.world.host(host).change(lambda identity: identity.without(dead))
+        await gone(world, within=LONG)
+        assert at(world, host) == {"web"}
+
+
 async def test_a_dead_identity_of_others_that_a_host_shows_as_living_is_named_too(open_world: OpenWorld) -> None:
     """A deleted identity on a machine refused every change of it, and nothing said which it was (#339)."""
     dead = f"{GROUP}/dead"
