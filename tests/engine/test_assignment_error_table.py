@@ -24,36 +24,22 @@ from assignment_world import (
 )
 from engine_world import EngineWorld, Manifest
 from entrafed.api.conditions import ConditionType
-from entrafed.engine.timing import Timing
 from entrafed_lab.azure import Fault, ServiceName
 from entrafed_lab.azure.hosts import throttled_behind_the_host
 from entrafed_lab.azure.seed import API_VM
+from pauses import IN_TEN_SECONDS, SOON, WHEN_SOMEBODY_MAY_HAVE_ACTED, WHEN_THE_HOLDER_MAY_HAVE_CHANGED, Again
 from virtual_world import until
 
 pytestmark = pytest.mark.looptime
 
-TIMING = Timing()
 WATCHED = 1500.0  # seconds; longer than every pause but that of the resync
 
 CHANGE = Fault((ServiceName.ARM,), ("PATCH",), "(?i)virtualMachines")
 GIVE = Fault((ServiceName.ARM,), ("PUT",), "(?i)roleAssignments")
 TAKE = Fault((ServiceName.ARM,), ("DELETE",), "(?i)roleAssignments")
 
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """When what was refused is tried again: bounds of the first pause, in seconds."""
-
-    least: float
-    most: float
-
-
-SOON = Again(0.4, 30)
 WHEN_THE_OTHER_HAS_ENDED = Again(14, 25)
-IN_TEN_SECONDS = Again(9.9, 15)
 IN_A_MINUTE = Again(59.9, 75)
-WHEN_THE_HOLDER_MAY_HAVE_CHANGED = Again(TIMING.conflict, TIMING.forbidden * 1.2)
-WHEN_SOMEBODY_MAY_HAVE_ACTED = Again(TIMING.forbidden, TIMING.forbidden * 1.2)
 
 
 @dataclass(frozen=True, slots=True)

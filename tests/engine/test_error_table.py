@@ -17,36 +17,27 @@ from entrafed.api.conditions import ConditionType
 from entrafed.azure.aadsts import AADSTS
 from entrafed.domain.errors import HANDLING
 from entrafed.domain.events import EventType
-from entrafed.engine.timing import Timing
 from entrafed_lab.azure import Fault, KeyRing, ServiceName
 from entrafed_lab.azure.objects import LIMIT
 from entrafed_lab.azure.seed import READER_APP
 from entrafed_lab.azure.variants import Refusal
+from pauses import (
+    IN_TEN_SECONDS,
+    SOON,
+    TIMING,
+    WHEN_SOMEBODY_MAY_HAVE_ACTED,
+    WHEN_THE_HOLDER_MAY_HAVE_CHANGED,
+    Again,
+)
 from virtual_world import until, virtual_world
 
 pytestmark = pytest.mark.looptime
 
-TIMING = Timing()
 RETRY_AFTER = 20.0  # seconds, of the answers that carry it
 RARELY = TIMING.longest_backoff * 1.2 + 10  # seconds: the longest pause with its jitter, and the requests
 WATCHED = 1500.0  # seconds for which an error lasts; longer than every pause but that of the resync
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """When what was refused is tried again: bounds of the first pause, in seconds."""
-
-    least: float
-    most: float
-
-
-SOON = Again(0.4, 30)
-"""With growing pauses; what looks like a list that lags is looked at again first."""
 WHILE_IT_MAY_BE_YOUNG = Again(4, 30)
-WHEN_THE_HOLDER_MAY_HAVE_CHANGED = Again(TIMING.conflict, TIMING.forbidden * 1.2)
-WHEN_SOMEBODY_MAY_HAVE_ACTED = Again(TIMING.forbidden, TIMING.forbidden * 1.2)
 WHEN_MICROSOFT_SAYS = Again(RETRY_AFTER, RETRY_AFTER * 2)
-IN_TEN_SECONDS = Again(9.9, 15)
 
 GRAPH, ARM, LOGIN = (ServiceName.GRAPH,), (ServiceName.ARM,), (ServiceName.LOGIN,)
 CREDENTIALS = "(?i)federatedIdentityCredentials"
