@@ -39,6 +39,7 @@ from entrafed.engine.assigned import (
 )
 from entrafed.engine.assignment_lane import AssignmentLane, Pending
 from entrafed.engine.assignment_table import AssignmentTable
+from entrafed.engine.lanes import Lanes
 from entrafed.engine.overlay import Overlay
 from entrafed.engine.own_writes import NEVER
 from entrafed.engine.pace import Pace
@@ -81,39 +82,27 @@ class AssignmentSettler:
         self._timing = timing
         self._pace = pace
         self._noted = noted
-        self._resync = resync
         self._outdated = outdated
         self._repaired = repaired
-        self._lanes: dict[Parent, AssignmentLane] = {}
+        self.lanes = Lanes(
+            new=lambda parent: AssignmentLane(Overlay(parent.kind, timing)), clock=clock, pace=pace, resync=resync
+        )
         self._started_at = clock.monotonic()
-
-    def expect(self, parent: Parent, within: float) -> float:
-        """A parent of an object that was healthy at the start: the answer is when to look, in seconds."""
-        lane = self._lane(parent)
-        lane.resync_at = min(lane.resync_at, self._pace.some_time(within))
-        return lane.resync_at - self._clock.monotonic()
-
-    def look_again(self, parent: Parent) -> None:
-        """Somebody wants to know how things stand now."""
-        lane = self._lane(parent)
-        lane.overlay.look_from = self._clock.monotonic()
-        lane.refused.clear()
 
     async def settle(self, parent: Parent) -> float | None:
         """Bring a parent to what is asked. The answer is when to settle it again, in seconds; None: when asked."""
         asks = self._table.asks_of(parent)
         if not asks:
-            self._lanes.pop(parent, None)
-            self._pace.succeeded(parent)
+            self.lanes.forget(parent)
             return None
-        lane = self._lane(parent)
-        self._start_resync(parent, lane)
+        lane = self.lanes.of(parent)
+        self.lanes.start_resync(parent, [ask.uid for ask in asks])
         for ask in asks:
             if ask.is_leaving and ask.sign_in is None:
                 self._note(ask, parent, AssignmentFinding(problem=NO_WAY_IN))
         acting = [ask for ask in asks if ask.needs_look]
         if not acting:
-            return max(0.0, lane.resync_at - self._clock.monotonic())
+            return self.lanes.until_resync(parent)
         run = AssignmentRun()
         if (wait := await self._follow(parent, lane, run)) is not None:
             return wait
@@ -122,22 +111,6 @@ class AssignmentSettler:
             return self._report_unseen(parent, unseen)
         await self._write(parent, lane, unseen, run)
         return self._report(parent, lane, run, unseen)
-
-    def _lane(self, parent: Parent) -> AssignmentLane:
-        lane = self._lanes.get(parent)
-        if lane is None:
-            lane = self._lanes[parent] = AssignmentLane(
-                Overlay(parent.kind, self._timing), resync_at=self._pace.next_resync()
-            )
-        return lane
-
-    def _start_resync(self, parent: Parent, lane: AssignmentLane) -> None:
-        if self._clock.monotonic() < lane.resync_at:
-            return
-        lane.resync_at = self._pace.next_resync()
-        self.look_again(parent)
-        for ask in self._table.asks_of(parent):
-            self._resync(ask.uid)
 
     # Observing
 
@@ -337,7 +310,7 @@ class AssignmentSettler:
     ) -> float:
         """Keep a finding for each ask; the answer is when to look again."""
         asks, now = self._table.asks_of(parent), self._clock.monotonic()
-        problems, waits = list(unseen.values()), [max(0.0, lane.resync_at - now)]
+        problems, waits = list(unseen.values()), [self.lanes.until_resync(parent)]
         for ask in asks:
             if ask.sign_in in unseen:
                 self._note(ask, parent, AssignmentFinding(problem=unseen[ask.sign_in]))

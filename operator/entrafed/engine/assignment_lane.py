@@ -25,7 +25,6 @@ class AssignmentLane:
     """Times are monotonic seconds."""
 
     overlay: Overlay
-    resync_at: float
     pending: Pending | None = None
     alone: set[str] = field(default_factory=set)
     """Keys that failed together: each is made by itself from now on."""
@@ -33,3 +32,8 @@ class AssignmentLane:
     """Keys that nothing but a person's act will let through, and from when on they are tried again all the same."""
     empty_looks: EmptyLooks = field(default_factory=EmptyLooks)
     gathering: Gathering = field(default_factory=Gathering)
+
+    def look_again(self, now: float) -> None:
+        """Have a new look, and what was refused tried again."""
+        self.overlay.look_from = now
+        self.refused.clear()

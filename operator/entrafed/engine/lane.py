@@ -24,7 +24,6 @@ class Lane:
 
     kind: ParentKind
     timing: Timing
-    resync_at: float
     listed_at: float = NEVER
     list_from: float = NEVER
     """A list must be younger than this, which may be yet to come: lists that are to agree are spaced."""
@@ -99,8 +98,9 @@ class Lane:
             return problem
         return IN_PROGRESS if step in self.moot and not isinstance(step, Delete) else None
 
-    def forgive(self) -> None:
-        """Have what was refused tried again, as far as that breaks nothing."""
+    def look_again(self, now: float) -> None:
+        """Have a new list, and what was refused tried again, as far as that breaks nothing."""
+        self.list_from = now
         self.refused = {s: (problem, NEVER) for s, (problem, _) in self.refused.items() if self._would_break_in_vain(s)}
 
     def _would_break_in_vain(self, step: Step) -> bool:

@@ -7,12 +7,8 @@ from entrafed.domain.credentials import Parent, ParentKind
 CARRYING_CREDENTIALS = frozenset({ParentKind.APPLICATION, ParentKind.MANAGED_IDENTITY})
 
 
-class Settles(Protocol):
-    """The verb *settle* for some kinds of parents."""
-
-    async def settle(self, parent: Parent) -> float | None:
-        """Bring a parent to what is asked. The answer is when to settle it again, in seconds; None: when asked."""
-        ...
+class Looks(Protocol):
+    """When parents of some kinds are looked at; see `Lanes`."""
 
     def look_again(self, parent: Parent) -> None:
         """Somebody wants to know how things stand now."""
@@ -23,8 +19,19 @@ class Settles(Protocol):
         ...
 
 
+class Settles(Protocol):
+    """The verb *settle* for some kinds of parents."""
+
+    @property
+    def lanes(self) -> Looks: ...
+
+    async def settle(self, parent: Parent) -> float | None:
+        """Bring a parent to what is asked. The answer is when to settle it again, in seconds; None: when asked."""
+        ...
+
+
 class Parents:
-    """Each kind is settled by its own: see `Settles`."""
+    """Each kind is settled by its own: see `Settles` and `Looks`."""
 
     def __init__(self, *, credentials: Settles, assignments: Settles) -> None:
         self._credentials = credentials
@@ -34,10 +41,10 @@ class Parents:
         return await self._of(parent).settle(parent)
 
     def look_again(self, parent: Parent) -> None:
-        self._of(parent).look_again(parent)
+        self._of(parent).lanes.look_again(parent)
 
     def expect(self, parent: Parent, within: float) -> float:
-        return self._of(parent).expect(parent, within)
+        return self._of(parent).lanes.expect(parent, within)
 
     def _of(self, parent: Parent) -> Settles:
         return self._credentials if parent.kind in CARRYING_CREDENTIALS else self._assignments

@@ -20,6 +20,7 @@ from entrafed.engine.absence import MISSED, Absences
 from entrafed.engine.concerned import owners_of_drift, writer_of
 from entrafed.engine.handover import amendments_of, is_handed_over
 from entrafed.engine.lane import Lane
+from entrafed.engine.lanes import Lanes
 from entrafed.engine.orphans import Orphans
 from entrafed.engine.own_writes import NEVER
 from entrafed.engine.pace import Pace
@@ -68,63 +69,36 @@ class Settler:
         self._clusters = clusters
         self._pace = pace
         self._noted = noted
-        self._resync = resync
         self._repaired = repaired
-        self._lanes: dict[Parent, Lane] = {}
+        self.lanes = Lanes(new=self._new_lane, clock=clock, pace=pace, resync=resync)
         self._started_at = clock.monotonic()
-
-    def expect(self, parent: Parent, within: float) -> float:
-        """A parent of an object that was healthy at the start: the answer is when to look, in seconds."""
-        lane = self._lane(parent)
-        lane.resync_at = min(lane.resync_at, self._pace.some_time(within))
-        return lane.resync_at - self._clock.monotonic()
-
-    def look_again(self, parent: Parent) -> None:
-        """Somebody wants to know how things stand now."""
-        lane = self._lane(parent)
-        lane.list_from = self._clock.monotonic()
-        lane.forgive()
 
     async def settle(self, parent: Parent) -> float | None:
         """Bring a parent to what is asked. The answer is when to settle it again, in seconds; None: when asked."""
         if not self._table.asks_of(parent):
             self._orphans.unwatched(parent)
-            if parent in self._lanes and (wait := self._lanes[parent].is_needed_for(self._clock.monotonic())) > 0:
+            known = self.lanes.known(parent)
+            if known is not None and (wait := known.is_needed_for(self._clock.monotonic())) > 0:
                 return wait
-            self._lanes.pop(parent, None)
-            self._pace.succeeded(parent)
+            self.lanes.forget(parent)
             return None
-        lane = self._lane(parent)
-        self._start_resync(parent, lane)
+        lane = self.lanes.of(parent)
+        self.lanes.start_resync(parent, [ask.uid for ask in self._table.asks_of(parent)])
         self._amend(parent, lane)
         acting = _acting(self._table.asks_of(parent))
         if not acting:
-            return self._until_resync(lane)
+            return self.lanes.until_resync(parent)
         unseen = await self._observe(parent, lane, acting)
         if all(ask.sign_in in unseen for ask in acting):
             return self._report_unseen(parent, unseen)
         run = await self._write(parent, lane, unseen)
         return self._report(parent, lane, run, unseen)
 
-    def _lane(self, parent: Parent) -> Lane:
-        lane = self._lanes.get(parent)
-        if lane is None:
-            lane = self._lanes[parent] = Lane(parent.kind, self._timing, resync_at=self._pace.next_resync())
-            if self._clock.monotonic() < self._started_at + self._timing.lag_limit:
-                lane.second_look_at = self._started_at + self._timing.lag_limit
+    def _new_lane(self, parent: Parent) -> Lane:
+        lane = Lane(parent.kind, self._timing)
+        if self._clock.monotonic() < self._started_at + self._timing.lag_limit:
+            lane.second_look_at = self._started_at + self._timing.lag_limit
         return lane
-
-    def _until_resync(self, lane: Lane) -> float:
-        return max(0.0, lane.resync_at - self._clock.monotonic())
-
-    def _start_resync(self, parent: Parent, lane: Lane) -> None:
-        """When its time has come, look at the parent anew, and have all who ask at it admitted again."""
-        if self._clock.monotonic() < lane.resync_at:
-            return
-        lane.resync_at = self._pace.next_resync()
-        self.look_again(parent)
-        for ask in self._table.asks_of(parent):
-            self._resync(ask.uid)
 
     # Observing
 
@@ -300,7 +274,7 @@ class Settler:
         if self._table.is_complete:
             seeing = {ask.sign_in.connection for ask in _acting(asks) if ask.sign_in and ask.sign_in not in unseen}
             self._orphans.found(parent, run.plan.orphans, sorted(seeing))
-        problems, waits = list(unseen.values()), [self._until_resync(lane)]
+        problems, waits = list(unseen.values()), [self.lanes.until_resync(parent)]
         for ask in asks:
             if ask.sign_in in unseen:
                 self._note(ask, Finding(problem=unseen[ask.sign_in]))

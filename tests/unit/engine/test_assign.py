@@ -88,7 +88,7 @@ async def test_a_second_pass_looks_once_and_writes_nothing() -> None:
     await world.settle(asking("web", A), seconds=A_WHILE)
     world.azure.calls.clear()
     world.clock.seconds += 1.0
-    world.settler.look_again(HOST)
+    world.settler.lanes.look_again(HOST)
     await world.settle(seconds=A_WHILE)
     assert world.azure.calls == [("look", ("a",))]
 
@@ -346,7 +346,7 @@ async def test_a_connection_that_cannot_look_takes_nothing_back() -> None:
     await world.settle(asking("one", A), asking("two", B, sign_in=other), seconds=A_WHILE)
     world.azure.lists = [DENIED, dict(world.azure.held)]
     world.clock.seconds += 1.0
-    world.settler.look_again(HOST)
+    world.settler.lanes.look_again(HOST)
     await world.settle(seconds=0.0)
     assert world.finding("one").problem is not None
     assert set(world.azure.held) == {"a", "b"}

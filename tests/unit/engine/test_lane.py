@@ -21,7 +21,7 @@ BOTH = pytest.mark.parametrize("kind", AGREEING)
 
 
 def new_lane(kind: ParentKind = ParentKind.APPLICATION) -> Lane:
-    return Lane(kind, TIMING, resync_at=3600)
+    return Lane(kind, TIMING)
 
 
 def listed_lane(*there: ObservedCredential, kind: ParentKind = ParentKind.APPLICATION) -> Lane:
@@ -345,7 +345,7 @@ def test_what_azure_will_not_have_is_not_tried_again_where_something_would_make_
     refused, problem = Create(written("new")), Problem(kind, Reason.VALUE_REFUSED, "no")
     lane.refused[refused] = (problem, 600)
     assert lane.objection_to(refused, 599) == problem
-    lane.forgive()
+    lane.look_again(0.0)
     assert (lane.objection_to(refused, 1) is None) == is_tried
     assert lane.objection_to(Create(written("edited")), 1) is None
 
@@ -354,6 +354,6 @@ def test_room_that_is_there_again_lets_a_refused_creation_be_tried() -> None:
     lane = full_lane()
     refused = Create(written("new"))
     lane.refused[refused] = (Problem(ProblemKind.TERMINAL, Reason.VALUE_REFUSED, "no"), 600)
-    lane.forgive()
+    lane.look_again(0.0)
     lane.note_list((), 700)
     assert lane.objection_to(refused, 701) is None

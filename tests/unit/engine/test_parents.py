@@ -12,6 +12,10 @@ from entrafed.engine.parents import Parents
 class Noting:
     asked: list[tuple[str, Parent]] = field(default_factory=list)
 
+    @property
+    def lanes(self) -> "Noting":
+        return self
+
     async def settle(self, parent: Parent) -> float | None:
         self.asked.append(("settle", parent))
         return 1.0

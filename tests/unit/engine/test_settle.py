@@ -217,7 +217,7 @@ async def test_what_only_a_person_can_mend_is_tried_again_after_a_while_and_when
     world = refusing(named("web", A), ProblemKind.FORBIDDEN)
     await world.settle(asking("web", A), seconds=TIMING.forbidden * 1.1)
     assert len(world.azure.names("create")) == 2
-    world.settler.look_again(PARENT)
+    world.settler.lanes.look_again(PARENT)
     await world.settle(asking("web", A))
     assert len(world.azure.names("create")) == 3
 
@@ -373,7 +373,7 @@ async def test_what_is_asked_for_again_after_it_was_gone_is_made_at_once() -> No
     world.azure.lists = [(standing(name, A),)]
     await world.settle(asking("web", records=(record(name, A),)))
     world.azure.lists = [()]
-    world.settler.look_again(world.parent)
+    world.settler.lanes.look_again(world.parent)
     await world.settle(asking("web", A))
     assert list(world.held()) == [name]
     await world.settle(asking("web"))

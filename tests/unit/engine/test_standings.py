@@ -30,7 +30,7 @@ REFUSED = problem(Reason.VALUE_REFUSED, ProblemKind.TERMINAL)
 
 
 def listed(*there: ObservedCredential) -> Lane:
-    lane = Lane(ParentKind.APPLICATION, TIMING, resync_at=3600)
+    lane = Lane(ParentKind.APPLICATION, TIMING)
     lane.note_list(there, 0)
     return lane
 
