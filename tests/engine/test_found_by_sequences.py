@@ -1,6 +1,6 @@
 """What generated sequences once found to be wrong, as short as it can be told."""
 
-from engine_world import NAMESPACE, EngineWorld, federation, oidc
+from engine_world import NAMESPACE, EngineWorld, federation, flexible, oidc
 from entrafed_lab.azure import Fault
 from entrafed_lab.azure.faults import WRITES
 from entrafed_lab.azure.seed import READER_APP
@@ -119,3 +119,20 @@ async def test_a_request_to_look_again_is_heard_where_no_rule_ever_allowed_the_t
         world.cluster.apply(federation(oidc("a")))
         await ask_for_a_look_at_what_is_denied(world)
     assert world.cluster.writes == ["status web"]
+
+
+async def test_a_credential_of_others_that_means_the_same_in_other_words_takes_ours_out_of_no_status(
+    world: EngineWorld,
+) -> None:
+    async with world.operator():
+        world.cluster.apply(federation(flexible()))
+        await world.until(world.is_ready)
+        holder = world.azure.world.holder(READER_APP)
+        (ours,) = (c for c in holder.credentials if c.name in world.ours())
+        assert ours.expression is not None
+        expression = " and ".join(reversed(ours.expression.split(" and ")))
+        holder.add_foreign_credential(name="by-hand", issuer=ours.issuer, expression=expression)
+        world.cluster.request_reconcile(NAMESPACE, "web", "now")
+        await world.until(lambda: world.seen().status.last_handled_reconcile_at == "now")
+        await world.until_quiet()
+    assert recorded(world) == {ours.name}

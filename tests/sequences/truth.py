@@ -110,10 +110,9 @@ def _expected_of_pair(book: Book, slot: Slot, item: Item, pair: Pair) -> set[Rea
 
 
 def _standing(book: Book, holder: str, pair: Pair) -> tuple[str, Content] | tuple[None, None]:
-    """Name and content of what stands for a pair."""
-    return next(
-        ((name, content) for name, content in book.standing(holder).items() if content[:2] == pair), (None, None)
-    )
+    """Name and content of what stands for a pair. Two flexible ones may, spelled in two ways: then it is ours."""
+    found = [(name, content) for name, content in book.standing(holder).items() if content[:2] == pair]
+    return min(found, key=lambda one: not book.is_ours(one[0]), default=(None, None))
 
 
 def _synced(pair: Pair) -> Reason:
@@ -217,7 +216,7 @@ def _leaks(book: Book, holder: str, recorded: set[tuple[str, str]], living: dict
         may_stay = may_stay or owner_of(name) in untold
         if book.is_ours(name) and (holder, name) not in recorded and not may_stay:
             yield f"{name} {content} is left over"
-    pairs = Counter(content[:2] for content in standing.values())
+    pairs = Counter((c.issuer, c.subject, c.expression) for c in book.holder(holder).credentials)
     if len(standing) > LIMIT or any(count > 1 for count in pairs.values()):
         yield f"cannot be: {standing}"
 

@@ -90,8 +90,10 @@ def plan(
     false until every object has been seen after a start: unknown never removes. `stuck` are trusts that Azure was asked
     for in vain: their steps are not to be taken now, and come last. What stood for an item stays while a trust that the
     item wants cannot be written, whoever stands in the way. An item for which there is not room enough gets nothing.
+    Azure may carry two flexible credentials of one pair, spelled in two ways: that of others means nothing beside ours.
     """
-    listed, asking = sorted(observed, key=lambda c: c.name), sorted(asks, key=lambda a: a.order)
+    listed = sorted(observed, key=lambda c: (_mark_of(c, clusters) is None, c.name))  # of two for one pair ours holds
+    asking = sorted(asks, key=lambda a: a.order)
     refused = frozenset[Trust]()
     while True:
         result = _plan(listed, asking, clusters=clusters, may_remove=may_remove, stuck=stuck, refused=refused)
@@ -239,7 +241,7 @@ def _holders(there: tuple[ObservedCredential, ...], asking: list[Ask], draft: _D
 
     Also one that is only kept holds its pair: who cannot be asked now is not overruled.
     """
-    standing = {c.pair: c.audiences for c in there if c.pair}
+    standing = {c.pair: c.audiences for c in reversed(there) if c.pair}
     kept = _kept(asking)
     by_pair: dict[Pair, dict[Trust, Ask]] = {}
     for ask in asking:

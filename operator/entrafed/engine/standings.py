@@ -65,8 +65,9 @@ def _standing(trust: Trust, view: dict[str, ObservedCredential], lane: Lane, run
         return Standing(view[verdict.name], origin, None if lane.is_confirmed(verdict.name) else PROPAGATING)
     if verdict is not None:
         return Standing(None, Origin.OPERATOR, _problem_of(trust, verdict))
-    holder = next((c for c in view.values() if c.pair == trust.pair), None)
     step = next((s for s in run.plan.steps if not isinstance(s, Delete) and s.credential.trust == trust), None)
+    holding = [c for c in view.values() if c.pair == trust.pair]
+    holder = next((c for c in holding if step is None or c.name == name_of(step)), None)
     problem = run.problem_of(name_of(step)) if step else None
     return Standing(holder, Origin.OPERATOR, problem or IN_PROGRESS)
 

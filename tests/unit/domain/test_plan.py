@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -267,6 +268,14 @@ def test_a_subject_that_reads_like_the_expression_is_another_pair() -> None:
     lookalike = trust(BRANCHES.pair.expression)
     result = planned([standing("by-hand", lookalike)], ask("web", BRANCHES))
     assert [type(step) for step in result.steps] == [Create]
+
+
+@pytest.mark.parametrize("audience", [BRANCHES.audience, "api://other"])
+def test_beside_ours_a_credential_of_others_that_means_the_same_means_nothing(audience: str) -> None:
+    theirs = standing("by-hand", replace(BRANCHES, audience=audience))
+    result = planned([theirs, standing(named("web", BRANCHES), BRANCHES)], ask("web", BRANCHES))
+    assert result.steps == ()
+    assert result.verdicts == {BRANCHES: Verdict(Reason.SYNCED, named("web", BRANCHES))}
 
 
 def test_an_expression_that_others_changed_is_put_right() -> None:
