@@ -319,3 +319,18 @@ async def test_a_change_that_fails_at_its_end_is_told_and_tried_again(open_world
 def _message(world: EngineWorld) -> str:
     condition = world.condition(ConditionType.READY)
     return condition.message if condition else ""
+
+
+async def test_the_identity_that_key_vault_references_use_goes_like_any_other_and_stays_named_there(
+    open_world: OpenWorld,
+) -> None:
+    """The references break until their owner points them at another one (`keyVaultReferenceIdentity`)."""
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", WEB_SITE)))
+        await ready(world)
+        site = world.azure.world.host(WEB_SITE)
+        site.key_vault_reference_identity = API_IDENTITY
+        deleted(world)
+        await gone(world)
+        assert "api" not in at(world, WEB_SITE)
+        assert site.key_vault_reference_identity == API_IDENTITY

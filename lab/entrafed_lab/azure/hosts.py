@@ -105,6 +105,8 @@ class Host:
         """vmId of a virtual machine, uniqueId of a scale set: another one when it is made again."""
         self.created = created
         self.tags: dict[str, str] = {}
+        self.key_vault_reference_identity = "SystemAssigned"
+        """By which identity an App Service reads its references to Key Vault: an assigned one by its resource id."""
         self.generation = 1
         """Counts the changes; what the etag is made of."""
         self.failures: deque[Failure] = deque()

@@ -13,8 +13,8 @@ _UPDATING = {Answering.ASYNC_OPERATION: "Updating", Answering.LOCATION: "InProgr
 _UNIQUE = {HostKind.VIRTUAL_MACHINE: "vmId", HostKind.SCALE_SET: "uniqueId"}
 _OF_ITS_KIND: Mapping[HostKind, Mapping[str, object]] = {
     HostKind.SCALE_SET: {"upgradePolicy": {"mode": "Automatic"}},
-    HostKind.SITE: {"state": "Running", "keyVaultReferenceIdentity": "SystemAssigned"},
-    HostKind.SLOT: {"state": "Running", "keyVaultReferenceIdentity": "SystemAssigned"},
+    HostKind.SITE: {"state": "Running"},
+    HostKind.SLOT: {"state": "Running"},
     HostKind.AUTOMATION_ACCOUNT: {"state": "Ok"},
     HostKind.WORKFLOW: {"state": "Enabled"},
 }
@@ -90,6 +90,8 @@ class HostDocuments:
         if host.type.answering in _UPDATING:
             ended = "Failed" if host.last_failed else "Succeeded"
             found["provisioningState"] = _UPDATING[host.type.answering] if host.running is not None else ended
+        if host.kind in (HostKind.SITE, HostKind.SLOT):
+            found["keyVaultReferenceIdentity"] = host.key_vault_reference_identity
         return found
 
 

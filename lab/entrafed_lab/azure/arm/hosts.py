@@ -97,8 +97,14 @@ class Hosts:
         tags = document.get("tags", host.tags)
         if not isinstance(tags, dict):
             raise bad_request("The property 'tags' must be an object of strings.")
+        properties = document.get("properties", {})
+        if not isinstance(properties, dict):
+            raise bad_request("The property 'properties' must be an object.")
         wanted = host.identity if block is None else self._wanted(host, block)
         host.tags = tags
+        host.key_vault_reference_identity = str(
+            properties.get("keyVaultReferenceIdentity", host.key_vault_reference_identity)
+        )
         return await self._carry_out(request, host, wanted)
 
     async def _carry_out(self, request: ArmRequest, host: Host, wanted: HostIdentity) -> Answer:

@@ -455,3 +455,15 @@ async def test_two_writers_of_one_machine_change_only_what_they_name(start_azure
         assert sorted(refusals) == [False, True]
         await hosts.assign(host, (WEB_IDENTITY, API_IDENTITY)[refusals.index(True)])
         assert await hosts.assigned(host) == {"web", "api"}
+
+
+async def test_the_identity_of_key_vault_references_stays_named_when_it_is_taken_off(
+    simulated_azure: SimulatedAzure, hosts: HostCalls
+) -> None:
+    host = planted_host(simulated_azure, HostKind.SITE, "web")
+    await hosts.patch(host, {**block(WEB_IDENTITY), "properties": {"keyVaultReferenceIdentity": WEB_IDENTITY}})
+    await hosts.patch(host, {"identity": {"type": "None"}})
+    assert await hosts.assigned(host) == set()
+    assert (await hosts.get(host))["properties"]["keyVaultReferenceIdentity"] == WEB_IDENTITY
+    with refused(400, "BadRequest", "properties"):
+        await hosts.patch(host, {"properties": "all"})
