@@ -86,13 +86,13 @@ class Life:
             if count != written:
                 written, since = count, clock.monotonic()
             if not self._dead and clock.monotonic() - since >= REST * scale and holds():
-                break
+                if self._armed is None:
+                    break
+                self._armed.remove()  # a write that it met already may kill yet: that is seen the next time
+                self._armed = None
             if clock.monotonic() > deadline:
                 raise NeverAtRest("it never came to rest")
             await self.wait(POLL)
-        if self._armed is not None:
-            self._armed.remove()
-            self._armed = None
         self.keep()
 
     # Trouble
