@@ -34,6 +34,8 @@ from virtual_world import until
 
 pytestmark = pytest.mark.looptime
 
+DEAD = f"{GROUP}/dead"
+
 
 async def test_the_whole_model_of_a_host_is_never_put(open_world: OpenWorld) -> None:
     """A PUT of a scale set overwrote fields that nobody meant, and failed on any dead identity (#287, #635)."""
@@ -259,18 +261,22 @@ async def test_the_right_that_is_missing_is_named(open_world: OpenWorld) -> None
         await ready(world, within=LONG)
 
 
+def leave_dead(world: EngineWorld, host: str) -> None:
+    """Somebody deletes an identity that is assigned to a host."""
+    world.azure.world.create_identity(DEAD)
+    world.azure.world.attach(host, DEAD)
+    world.azure.world.delete_identity(DEAD)
+
+
 async def test_a_dead_identity_of_others_that_blocks_a_host_is_named_and_not_touched(open_world: OpenWorld) -> None:
     """A deleted identity on a machine refused every change of it, and nothing said which it was (#339)."""
-    dead = f"{GROUP}/dead"
     async with open_world() as world, world.operator():
-        world.azure.world.create_identity(dead)
-        world.azure.world.attach(WEB_VM, dead)
-        world.azure.world.delete_identity(dead)
+        leave_dead(world, WEB_VM)
         world.cluster.apply(with_hosts(assigned("web", WEB_VM)))
         await because(world, "HostBlocked")
         assert "dead" in _message(world)
         assert at(world, WEB_VM) == {"web", "dead"}
-        world.azure.world.host(WEB_VM).change(lambda identity: identity.without(dead))
+        world.azure.world.host(WEB_VM).change(lambda identity: identity.without(DEAD))
         await ready(world, within=LONG)
         assert at(world, WEB_VM) == {"web", "api"}
 
@@ -280,36 +286,30 @@ async def test_a_dead_identity_of_others_that_keeps_ours_on_a_host_is_named_and_
     open_world: OpenWorld, host: str
 ) -> None:
     """A deleted identity on a machine refused every change of it, and nothing said which it was (#339)."""
-    dead = f"{GROUP}/dead"
     async with open_world() as world, world.operator():
         world.cluster.apply(with_hosts(assigned("web", host)))
         await ready(world)
         await asyncio.sleep(10.0)  # a look at the living one is planned on for a moment
-        world.azure.world.create_identity(dead)
-        world.azure.world.attach(host, dead)
-        world.azure.world.delete_identity(dead)
+        leave_dead(world, host)
         deleted(world)
         await because(world, "DeletionBlocked")
         assert "(HostBlocked)" in _message(world)
         assert "while it holds dead" in _message(world)
         assert at(world, host) == {"web", "api", "dead"}
-        world.azure.world.host(host).change(lambda identity: identity.without(dead))
+        world.azure.world.host(host).change(lambda identity: identity.without(DEAD))
         await gone(world, within=LONG)
         assert at(world, host) == {"web"}
 
 
 async def test_a_dead_identity_of_others_that_a_host_shows_as_living_is_named_too(open_world: OpenWorld) -> None:
     """A deleted identity on a machine refused every change of it, and nothing said which it was (#339)."""
-    dead = f"{GROUP}/dead"
     async with open_world(variants=Variants(dead_identity=DeadIdentity.STALE)) as world, world.operator():
-        world.azure.world.create_identity(dead)
-        world.azure.world.attach(WEB_VM, dead)
-        world.azure.world.delete_identity(dead)
+        leave_dead(world, WEB_VM)
         world.cluster.apply(with_hosts(assigned("web", WEB_VM)))
         await because(world, "AccessDenied")
         assert "on dead, or that identity is gone" in _message(world)
         assert at(world, WEB_VM) == {"web", "dead"}
-        world.azure.world.host(WEB_VM).change(lambda identity: identity.without(dead))
+        world.azure.world.host(WEB_VM).change(lambda identity: identity.without(DEAD))
         await ready(world, within=LONG)
         assert at(world, WEB_VM) == {"web", "api"}
 

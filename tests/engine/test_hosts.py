@@ -323,6 +323,14 @@ async def is_ours_until_it_goes(world: EngineWorld, principal_id: str) -> None:
     assert at(world, API_VM) == set()
 
 
+async def another_comes_and_goes(world: EngineWorld) -> None:
+    """Let another object have the host looked at, and changed."""
+    world.cluster.apply(with_hosts(assigned("other", API_VM, identity=WEB_IDENTITY), name="other"))
+    await ready(world, "other")
+    deleted(world, "other")
+    await gone(world, "other")
+
+
 async def test_an_identity_that_was_made_again_stays_ours_when_another_object_has_its_host_looked_at(
     open_world: OpenWorld,
 ) -> None:
@@ -331,10 +339,7 @@ async def test_an_identity_that_was_made_again_stays_ours_when_another_object_ha
         await ready(world)
         await quiet(world)
         new = world.azure.world.recreate_identity(API_IDENTITY)
-        world.cluster.apply(with_hosts(assigned("other", API_VM, identity=WEB_IDENTITY), name="other"))
-        await ready(world, "other")
-        deleted(world, "other")
-        await gone(world, "other")
+        await another_comes_and_goes(world)
         await is_ours_until_it_goes(world, new.principal_id)
 
 
@@ -347,10 +352,7 @@ async def test_an_identity_that_was_made_again_and_taken_back_by_others_is_assig
         await quiet(world)
         new = world.azure.world.recreate_identity(API_IDENTITY)
         world.azure.world.detach(API_VM, API_IDENTITY)
-        world.cluster.apply(with_hosts(assigned("other", API_VM, identity=WEB_IDENTITY), name="other"))
-        await ready(world, "other")
-        deleted(world, "other")
-        await gone(world, "other")
+        await another_comes_and_goes(world)
         await is_ours_until_it_goes(world, new.principal_id)
 
 
