@@ -4,6 +4,7 @@ import asyncio
 
 from engine_world import APPLICATION, EVERYTHING, IDENTITY, NAMESPACE, EngineWorld, account, federation, oidc
 from entrafed.api.conditions import ConditionType
+from entrafed.api.metadata import CONNECTION_FINALIZER
 from entrafed.api.states import ItemState, Origin
 from entrafed_lab.azure.seed import API_IDENTITY, HOME_TENANT, OPERATOR_APP, READER_APP, READER_OBJECT, WEB_IDENTITY
 from lab_fixtures import CLUSTER_ISSUER
@@ -28,6 +29,28 @@ async def test_every_source_becomes_a_credential_and_goes_with_its_object(world:
         world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "web")
         await world.until(lambda: world.cluster.federation(NAMESPACE, "web") is None)
     assert world.credentials() == foreign
+
+
+async def test_an_object_that_went_with_its_finalizer_is_done_with_before_the_watch_tells(world: EngineWorld) -> None:
+    removals: list[str] = []
+
+    def stop_telling(write: str) -> None:
+        if write == "finalizer- web":
+            removals.append(write)
+            world.cluster.unwatch()
+
+    async with world.operator() as engine:
+        world.cluster.apply(federation(oidc("any")))
+        await world.until(world.is_ready)
+        world.cluster.before = stop_telling
+        world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "web")
+        leaving = world.seen()
+        await world.until(lambda: removals and world.cluster.federation(NAMESPACE, "web") is None)
+        engine.saw_namespace(NAMESPACE, {"team": "other"})
+        engine.saw_federation(leaving)
+        await world.until(lambda: CONNECTION_FINALIZER not in world.cluster.connection("default").metadata.finalizers)
+        await world.until_quiet()
+    assert removals == ["finalizer- web"]
 
 
 async def test_an_identity_carries_credentials_too(world: EngineWorld) -> None:

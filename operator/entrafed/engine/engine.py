@@ -166,6 +166,7 @@ class Engine:
             timing=self._timing,
             tell=self._teller.tell,
             sign_in_failed=lambda name: self._queue.add(ConnectionKey(name)),
+            found_gone=self._found_gone,
         )
         return Attendant(
             objects=self._objects,
@@ -211,7 +212,13 @@ class Engine:
             self._agenda.attend(uid)
 
     def federation_gone(self, uid: str) -> None:
-        federation = self._objects.lose(uid)
+        self._part_from(uid, self._objects.lose(uid))
+
+    def _found_gone(self, uid: str) -> None:
+        """An own request was told so, before the watch is; after a gap that may never be."""
+        self._part_from(uid, self._objects.found_gone(uid))
+
+    def _part_from(self, uid: str, federation: Federation | None) -> None:
         self._agenda.attend(uid)
         for name in connections_of(federation) if federation is not None else ():
             self._queue.add(ConnectionKey(name))
@@ -291,10 +298,10 @@ class Engine:
             self._backoff.succeeded(key)
         except WritesStopped:
             result = "stopped"
-        except KubeGone:  # the watch may never tell, after a gap
+        except KubeGone:
             result = "gone"
             if isinstance(key, FederationKey):
-                self.federation_gone(key.uid)
+                self._found_gone(key.uid)
         except KubeConflict:
             result, again = "conflict", self._backoff.failed(key)
         except KubeProblem as problem:

@@ -15,13 +15,16 @@ class Objects:
         self.connections: dict[str, Connection] = {}
         self.namespaces: dict[str, Namespace] = {}
         self._users: dict[str, set[str]] = {}
+        self._found_gone: dict[str, Federation] = {}
 
     def see(self, federation: Federation) -> Federation | None:
         """Take an object that the watch shows; the answer is what was known before. Raises `Stale` for an old one."""
-        metadata = federation.metadata
-        before = self.federations.get(metadata.uid)
-        if before is not None and not _is_newer(federation, before):
+        uid = federation.metadata.uid
+        before = self.federations.get(uid)
+        known = before or self._found_gone.get(uid)
+        if known is not None and not _is_newer(federation, known):
             raise Stale
+        self._found_gone.pop(uid, None)
         self._take(federation, before)
         return before
 
@@ -31,8 +34,19 @@ class Objects:
         if before is not None and _is_newer(federation, before):
             self._take(federation, before)
 
+    def found_gone(self, uid: str) -> Federation | None:
+        """Forget a federation that an own request found gone; what the watch has yet to show of it may be old."""
+        federation = self._forget(uid)
+        if federation is not None:
+            self._found_gone[uid] = federation
+        return federation
+
     def lose(self, uid: str) -> Federation | None:
-        """Forget a federation that is gone."""
+        """Forget a federation that the watch shows gone: it shows nothing of it any more."""
+        self._found_gone.pop(uid, None)
+        return self._forget(uid)
+
+    def _forget(self, uid: str) -> Federation | None:
         federation = self.federations.pop(uid, None)
         for name in connections_of(federation) if federation is not None else ():
             self.users_of(name).discard(uid)

@@ -47,6 +47,7 @@ class Reporter:
         timing: Timing,
         tell: Callable[[Event], None],
         sign_in_failed: Callable[[str], None],
+        found_gone: Callable[[str], None],
     ) -> None:
         self._objects = objects
         self._table = table
@@ -57,6 +58,7 @@ class Reporter:
         self._timing = timing
         self._tell = tell
         self._sign_in_failed = sign_in_failed
+        self._found_gone = found_gone
         self._moving_since: dict[str, float] = {}
         self._never_ready: set[str] = set()
 
@@ -127,7 +129,9 @@ class Reporter:
     async def _let_go(self, federation: Federation) -> None:
         if FINALIZER in federation.metadata.finalizers:
             left = await self._kube.remove_finalizer(federation)
-            if left is not None:
+            if left is None:
+                self._found_gone(federation.metadata.uid)
+            else:
                 self._objects.answered(left)
 
     def _tell_of_change(self, federation: Federation, before: FederationStatus, after: FederationStatus) -> None:
