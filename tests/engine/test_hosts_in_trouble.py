@@ -74,6 +74,20 @@ async def test_a_host_that_fails_keeps_no_other_thing_from_being_cleaned_up(open
         assert at(world, API_VM) == set()
 
 
+async def test_forty_hosts_that_hang_hold_up_no_other(open_world: OpenWorld) -> None:
+    hanging = [API_VM.replace("api-1", f"hangs-{number}") for number in range(40)]
+    async with open_world() as world, world.operator():
+        for host in hanging:
+            world.azure.world.create_host(host, host_id=host.rpartition("/")[2])
+        hang = world.azure.faults.add(Fault((ServiceName.ARM,), path_regex="hangs-", latency=3600.0))
+        for number in range(0, len(hanging), 10):
+            world.cluster.apply(with_hosts(assigned("web", *hanging[number : number + 10]), name=f"hangs-{number}"))
+        await until(lambda: hang.hits >= 16, 60)
+        world.cluster.apply(with_hosts(assigned("web", WEB_SITE), name="well"))
+        await ready(world, "well", within=25.0)
+        assert all(not at(world, host) for host in hanging)
+
+
 async def test_switching_to_retain_frees_an_object_that_a_host_keeps(open_world: OpenWorld) -> None:
     async with open_world() as world, world.operator():
         world.cluster.apply(with_hosts(assigned("web", API_VM)))

@@ -76,6 +76,8 @@ class BudgetSettings:
     longest_wait: float = 30.0
     slots: int = 16
     """Requests of one connection to one service that are under way at once."""
+    slot_seconds: float = 3.0
+    """A request that has no answer by then leaves its slot to others: what hangs holds up nobody else."""
 
 
 Waited = Callable[[str, float], None]
@@ -155,12 +157,27 @@ class Budget:
         while not await self._admitted():
             pass  # Microsoft asked to hold a bucket while a wider one was waited for
         self._waited(self._clock.monotonic() - began)
+        leave_slot = self._slot_taken()
         try:
             yield
         finally:
-            self._slots.release()
+            leave_slot()
             for bucket in self._buckets:
                 bucket.answered()
+
+    def _slot_taken(self) -> Callable[[], None]:
+        """The way to leave a slot: it is left once, by its request or by time."""
+        is_left = False
+
+        def leave() -> None:
+            nonlocal is_left
+            if not is_left:
+                is_left = True
+                hangs.cancel()
+                self._slots.release()
+
+        hangs = asyncio.get_running_loop().call_later(self._settings.slot_seconds, leave)
+        return leave
 
     async def open(self) -> None:
         """Wait until a token is there, without drawing it: for a read that must stand right before its write."""

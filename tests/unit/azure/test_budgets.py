@@ -187,6 +187,27 @@ async def test_no_more_requests_of_one_connection_are_under_way_than_it_has_slot
     assert service.most_at_once == 3
 
 
+async def test_what_hangs_leaves_its_slot_to_others_after_a_while() -> None:
+    hanging, service, limits = Service(seconds=1000.0), Service(), budgets(slots=3, slot_seconds=2.0)
+    hung = [
+        asyncio.create_task(hanging.ask(limits.resources(SIGN_IN, "sub", f"vm-{number}", Spend.GET)))
+        for number in range(9)
+    ]
+    await asyncio.sleep(1.0)
+    await service.ask(limits.resources(SIGN_IN, "sub", "last in the line", Spend.GET))
+    assert service.asked == [pytest.approx(6.0, abs=JITTER)]
+    for task in hung:
+        task.cancel()
+    await asyncio.gather(*hung, return_exceptions=True)
+
+
+async def test_a_slot_that_was_left_early_is_not_left_twice() -> None:
+    slow, service, limits = Service(seconds=5.0), Service(seconds=1.0), budgets(slots=3, slot_seconds=2.0)
+    await asyncio.gather(*(slow.ask(limits.graph(SIGN_IN, Spend.GET)) for _ in range(6)))
+    await asyncio.gather(*(service.ask(limits.graph(SIGN_IN, Spend.GET)) for _ in range(10)))
+    assert service.most_at_once == 3
+
+
 async def test_scaled_rates_take_a_scaled_time() -> None:
     service, limits = Service(), budgets(rate_scale=100.0)
     await asyncio.gather(*(service.ask(limits.arm(SIGN_IN, "sub", "web", Spend.WRITE)) for _ in range(20)))
