@@ -202,6 +202,27 @@ async def test_what_was_written_in_the_last_instant_is_found_though_it_is_asked_
     assert world.annotations() == {}
 
 
+async def test_what_the_operator_took_away_itself_and_could_not_tell_is_no_drift(world: EngineWorld) -> None:
+    def die(write: str) -> None:
+        if write.startswith("service account"):
+            world.gate.close()
+            world.cluster.unwatch()
+            raise WritesStopped("dies after it")
+
+    world.service_account()
+    async with world.operator():
+        world.cluster.apply(federation(annotated("web"), driftPolicy="Report"))
+        await world.until(world.is_ready)
+        world.cluster.after = die
+        world.cluster.apply(federation(account("web"), driftPolicy="Report"))
+        await world.until(lambda: world.annotations() == {})
+    world.cluster.after = lambda _: None
+    world.cluster.apply(federation(annotated("web"), driftPolicy="Report"))
+    async with world.operator():
+        await world.until(world.is_ready)
+    assert world.annotations() == ANNOTATIONS
+
+
 async def test_retain_leaves_annotations_and_the_config_map(world: EngineWorld) -> None:
     world.service_account()
     async with world.operator():

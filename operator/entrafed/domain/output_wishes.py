@@ -98,8 +98,10 @@ def _config_map(
         return Wish(output, Intent.WRITE, Content(_variables(target, moment.authority), follows))
     if not _is_denied(problem) and (target is None or knowledge.may_show_target):
         return Wish(output, Intent.KEEP, problem=problem or IN_PROGRESS)
+    if row is None or row.field_manager is None:
+        return Wish(output, Intent.KEEP, problem=problem or IN_PROGRESS)
     now = moment.now
-    since = min(now, to_seconds(row.denied_since, unreadable=now) if row and row.denied_since else now)
+    since = min(now, to_seconds(row.denied_since, unreadable=now) if row.denied_since else now)
     until = since + moment.revocation_delay
     problem = problem or IN_PROGRESS
     if target is not None and until > now:

@@ -148,6 +148,8 @@ class Outputs:
         except KubeProblem as failure:
             return self._failed(federation, wish, failure)
         state, name = row.state if row else None, federation.metadata.name
+        if state is ItemState.SYNCED and federation.status.observed_generation != federation.metadata.generation:
+            state = None  # edited since: what is not so may have been taken away by ourselves
         move = plan_output(wish, observed, state, federation=name, manager=_manager(federation))
         return _Looked(wish, observed, move)
 

@@ -108,6 +108,14 @@ def test_a_config_map_whose_target_is_denied_is_kept_for_the_delay(whole: Proble
     assert (last.intent, last.denied_since) == (Intent.WITHDRAW, NOW - DELAY)
 
 
+def test_a_denied_config_map_that_was_never_written_is_never_revoked() -> None:
+    told = {
+        key: value for key, value in written(MAP, deniedSince="2026-01-31T12:50:00Z").items() if key != "fieldManager"
+    }
+    wish = wishes(Knowledge(target=TARGET, problem=DENIED), output=ENTRA, rows=(told,))[MAP]
+    assert (wish.intent, wish.problem, wish.until) == (Intent.KEEP, DENIED, None)
+
+
 def test_a_time_to_come_defers_nothing() -> None:
     knowledge = Knowledge(target=TARGET, problem=DENIED)
     later = written(MAP, deniedSince="2036-01-31T12:50:00Z")
