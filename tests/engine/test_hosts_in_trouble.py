@@ -330,11 +330,6 @@ async def test_a_change_that_fails_at_its_end_is_told_and_tried_again(open_world
         await ready(world, within=LONG)
 
 
-def _message(world: EngineWorld) -> str:
-    condition = world.condition(ConditionType.READY)
-    return condition.message if condition else ""
-
-
 async def test_the_identity_that_key_vault_references_use_goes_like_any_other_and_stays_named_there(
     open_world: OpenWorld,
 ) -> None:
@@ -348,3 +343,8 @@ async def test_the_identity_that_key_vault_references_use_goes_like_any_other_an
         await gone(world)
         assert "api" not in at(world, WEB_SITE)
         assert site.key_vault_reference_identity == API_IDENTITY
+
+
+def _message(world: EngineWorld) -> str:
+    condition = world.condition(ConditionType.READY)
+    return condition.message if condition else ""

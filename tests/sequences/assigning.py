@@ -1,4 +1,4 @@
-"""Sequences of hosts, roles and tenants: what users, others and bad luck do, and what must be true when it rests.
+"""Sequences of hosts, roles and tenants: played, and judged by what must be true when it rests.
 
 The second book is kept by place: whose an assignment is shows by who made it while nobody of ours asked for it.
 """
@@ -7,166 +7,38 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from hypothesis import strategies as st
-
-from assignment_world import ALL_ASSIGNMENTS, assigned, role, tenant
-from engine_world import APPLICATION, IDENTITY, NAMESPACE, EngineWorld, Manifest, federation
+from assignment_world import ALL_ASSIGNMENTS
+from engine_world import NAMESPACE, EngineWorld, Manifest
 from entrafed.api.federation import Federation
 from entrafed.api.states import ItemState, Origin
 from entrafed_lab.azure.roles import RoleAssignment
-from entrafed_lab.azure.seed import (
-    API_IDENTITY,
-    API_NODES,
-    API_VM,
-    PARTNER_TENANT,
-    READER_APP,
-    STORAGE_ACCOUNT,
-    WEB_IDENTITY,
-    WEB_SITE,
+from entrafed_lab.azure.seed import PARTNER_TENANT, READER_APP, STORAGE_ACCOUNT, WEB_IDENTITY
+from sequences.acts import Kill, KillAtWrite, Outage, Restart, Wait
+from sequences.assignment_acts import (
+    HOSTS,
+    IDENTITIES,
+    PLACES,
+    ROLES,
+    SLOTS,
+    TENANT,
+    Act,
+    Apply,
+    Delete,
+    HostMadeAgain,
+    IdentityMadeAgain,
+    OthersAssign,
+    OthersGive,
+    OthersTakeBack,
+    OthersTakeRole,
+    Place,
+    Rules,
 )
-from sequences.acts import Failure, Kill, KillAtWrite, Outage, Restart, Value, Wait
 from sequences.ground import InMemory
 from sequences.life import Life
 from sequences.truth import incoherent
 
-SLOTS = {"one": IDENTITY, "two": IDENTITY, "three": APPLICATION}
-"""Names under which objects come and go, and their targets."""
-HOSTS = (API_VM, API_NODES, WEB_SITE)
-IDENTITIES = (API_IDENTITY, WEB_IDENTITY)
-ROLES = ("Storage Blob Data Contributor", "Storage Queue Data Reader")
 REVOKED_BY = 700.0  # seconds
 RESYNC = 600.0  # seconds
-
-Place = tuple[str, str]
-"""A host and an identity, by name; of the application in the other tenant `TENANT`."""
-TENANT: Place = ("tenant", "reader")
-PLACES = tuple((host, identity) for host in HOSTS for identity in IDENTITIES)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Apply(Value):
-    """Create an object, or replace what it asks for. Numbers are those of `PLACES` and `ROLES`."""
-
-    slot: str
-    places: tuple[int, ...] = ()
-    roles: tuple[int, ...] = ()
-    enters: bool = False
-    delete: str = "Delete"
-    drift: str = "Repair"
-    suspend: bool = False
-
-    def wanted(self) -> set[Place]:
-        return {PLACES[number] for number in self.places} | (
-            {TENANT} if self.enters and self.slot == "three" else set()
-        )
-
-    def manifest(self) -> Manifest:
-        items = [
-            assigned(f"at-{host.rpartition('/')[2]}-{identity.rpartition('/')[2]}", host, identity=identity)
-            for host, identity in sorted(self.wanted() - {TENANT})
-        ]
-        roles = [role(f"role-{number}", ROLES[number]) for number in self.roles if self.slot != "three"]
-        return federation(
-            name=self.slot,
-            target=SLOTS[self.slot],
-            identityAssignments=items,
-            roleAssignments=roles,
-            tenants=[tenant(deletionPolicy="Delete")] if TENANT in self.wanted() else [],
-            deletionPolicy=self.delete,
-            driftPolicy=self.drift,
-            suspend=self.suspend,
-        )
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Delete(Value):
-    slot: str
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Rules(Value):
-    """Whether anything of this is allowed."""
-
-    allowed: bool
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class OthersAssign(Value):
-    """Somebody else assigns; what is beyond `PLACES` is the application in the other tenant."""
-
-    place: int
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class OthersTakeBack(Value):
-    place: int
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class OthersGive(Value):
-    """Somebody else gives a role."""
-
-    role: int
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class OthersTakeRole(Value):
-    role: int
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class HostMadeAgain(Value):
-    host: int
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class IdentityMadeAgain(Value):
-    """An identity gets other ids: what it was given is dead."""
-
-    identity: int
-
-
-Act = (
-    Apply | Delete | Rules | OthersAssign | OthersTakeBack | OthersGive | OthersTakeRole | HostMadeAgain
-    | IdentityMadeAgain | Outage | Restart | Kill | KillAtWrite | Wait
-)  # fmt: skip
-
-_slots = st.sampled_from(tuple(SLOTS))
-_places = st.integers(0, len(PLACES))
-_roles = st.integers(0, len(ROLES) - 1)
-_applies = st.builds(
-    Apply,
-    _slots,
-    st.sets(st.integers(0, len(PLACES) - 1), max_size=3).map(lambda found: tuple(sorted(found))),
-    st.sets(_roles, max_size=2).map(lambda found: tuple(sorted(found))),
-    st.booleans(),
-    st.sampled_from(("Delete", "Delete", "Retain")),
-    st.sampled_from(("Repair", "Repair", "Report")),
-    st.sampled_from((False, False, False, True)),
-)
-_acts: st.SearchStrategy[Act] = st.one_of(
-    _applies,
-    _applies,
-    _applies,
-    st.builds(Delete, _slots),
-    st.builds(Rules, st.sampled_from((True, True, False))),
-    st.builds(OthersAssign, _places),
-    st.builds(OthersTakeBack, _places),
-    st.builds(OthersGive, _roles),
-    st.builds(OthersTakeRole, _roles),
-    st.builds(HostMadeAgain, st.integers(0, 1)),
-    st.builds(IdentityMadeAgain, st.integers(0, 1)),
-    st.builds(
-        Outage,
-        st.sampled_from(("graph", "arm", "login")),
-        st.sampled_from(Failure),
-        st.sampled_from((2.0, 20.0, 200.0)),
-    ),
-    st.sampled_from((Restart(), Kill(), KillAtWrite(after=True), KillAtWrite(after=False))),
-    st.builds(Wait, st.sampled_from((1.0, 5.0, 30.0, 700.0))),
-)
-sequences = st.lists(st.lists(_acts, min_size=1, max_size=6), min_size=5, max_size=5)
-"""Bursts, each of which is followed by rest and judged."""
 
 
 @dataclass
@@ -182,6 +54,8 @@ class Performance:
     """Of `theirs` and `unclear`, those whose identity was made again: an entry of the old one is left in the way."""
     may_stay: set[Place] = field(default_factory=set)
     roles_may_stay: set[str] = field(default_factory=set)
+    their_roles: set[str] = field(default_factory=set)
+    """Names of the role assignments that others made."""
     allowed: bool = True
     steps: int = 0
 
@@ -202,6 +76,14 @@ class Performance:
         azure = self.world.azure.world
         entry = azure.host(host).attached.get(identity.lower())
         return entry is not None and entry.principal_id == azure.identity(identity).principal_id
+
+    def _is_blocked(self, place: Place) -> bool:
+        """Whether what is left of an identity is in the way and not ours to remove: others made it, or an object that
+        retained it left it to nobody."""
+        if place in self.dead:
+            return True
+        is_left_there = place != TENANT and place[1].lower() in self.world.azure.world.host(place[0]).attached
+        return place in self.may_stay and is_left_there
 
     def _roles(self) -> dict[str, RoleAssignment]:
         principal = self.world.azure.world.identity(WEB_IDENTITY).principal_id
@@ -277,10 +159,11 @@ class Performance:
                 self._others_take_back((*PLACES, TENANT)[number])
             case OthersGive(number):
                 if not self._given(number):
-                    azure.give_role("web", ROLES[number], STORAGE_ACCOUNT)
+                    self.their_roles.add(azure.give_role("web", ROLES[number], STORAGE_ACCOUNT).name)
             case OthersTakeRole(number):
                 for one in self._given(number):
                     azure.roles.remove(one)
+                    self.their_roles.discard(one.name)
             case HostMadeAgain(number):
                 azure.recreate_host(HOSTS[number])
                 gone = {place for place in PLACES if place[0] == HOSTS[number]}
@@ -328,7 +211,7 @@ class Performance:
         await asyncio.sleep(max(RESYNC * 1.25, REVOKED_BY))
         await self.life.rest()
         self._keep()
-        wrong = [*self._untruths()]
+        wrong = [*self.untruths()]
         self.world.azure.log.clear()
         del self.world.cluster.writes[:]
         await asyncio.sleep(RESYNC * 1.25)
@@ -336,7 +219,7 @@ class Performance:
         wrong += [f"a second pass wrote {write}" for write in self.world.cluster.writes]
         return wrong
 
-    def _untruths(self) -> Iterator[str]:
+    def untruths(self) -> Iterator[str]:
         standing, objects = self._standing(), self._objects()
         recorded = set[Place]().union(*(self._recorded(one) for one in objects.values()))
         for place in self.theirs - standing:
@@ -350,6 +233,8 @@ class Performance:
         for name, one in self._roles().items():
             if (one.description or "").startswith("entrafed") and name not in known | self.roles_may_stay:
                 yield f"{one} is left over"
+        for name in self.their_roles - {one.name for one in self.world.azure.world.roles.assignments.values()}:
+            yield f"the role assignment {name} was somebody else's, and is gone"
         for slot, found in objects.items():
             yield from (f"{slot}: {problem}" for problem in self._of_object(self.specs[slot], found, standing))
 
@@ -363,15 +248,27 @@ class Performance:
         if spec.suspend:
             return
         if not self.allowed:
-            if spec.wanted() and set(states.values()) - {ItemState.DENIED}:
+            states |= {item.name: item.state for item in one.status.role_assignments}
+            if set(states.values()) - {ItemState.DENIED}:
                 yield f"nothing is allowed, and there is {states}"
             if self._recorded(one):
                 yield f"nothing is allowed, and {self._recorded(one)} was not taken back"
             return
         missing = spec.wanted() - standing
-        blocked = missing & self.dead
+        blocked = set(filter(self._is_blocked, missing))
         missing -= blocked
         if missing and spec.drift == "Repair":
             yield f"{missing} is wanted, and not there: {states}"
+        yield from self._of_roles(spec, one)
         if not missing and not blocked and any(state is not ItemState.SYNCED for state in states.values()):
             yield f"all is there, and there is {states}"
+
+    def _of_roles(self, spec: Apply, one: Federation) -> Iterator[str]:
+        states = {item.name: item.state for item in one.status.role_assignments}
+        wanted = () if spec.slot == "three" else spec.roles
+        for number in wanted:
+            state = states.get(f"role-{number}")
+            if self._given(number) and state is not ItemState.SYNCED:
+                yield f"{ROLES[number]} is given, and its state is {state}"
+            elif not self._given(number) and spec.drift == "Repair":
+                yield f"{ROLES[number]} is wanted, and not given: {state}"

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from assignment_world import assignment_world
-from sequences.assigning import RESYNC, Act, Performance, sequences
+from sequences.assigning import RESYNC, Performance
+from sequences.assignment_acts import Act, sequences
 from sequences.figures import STEPS, STEPS_WANTED
 from sequences.stage import Stage
 

@@ -15,14 +15,15 @@ class Objects:
         self.connections: dict[str, Connection] = {}
         self.namespaces: dict[str, Namespace] = {}
         self._users: dict[str, set[str]] = {}
-        self._found_gone: dict[str, Federation] = {}
+        self._found_gone: dict[str, int] = {}
+        """The last resourceVersion of what an own request found gone, by uid."""
 
     def see(self, federation: Federation) -> Federation | None:
         """Take an object that the watch shows; the answer is what was known before. Raises `Stale` for an old one."""
         uid = federation.metadata.uid
         before = self.federations.get(uid)
-        known = before or self._found_gone.get(uid)
-        if known is not None and not _is_newer(federation, known):
+        known = self._found_gone.get(uid, 0) if before is None else _version(before)
+        if _version(federation) <= known:
             raise Stale
         self._found_gone.pop(uid, None)
         self._take(federation, before)
@@ -31,14 +32,14 @@ class Objects:
     def answered(self, federation: Federation) -> None:
         """Take the answer of an own write, unless the object is gone or newer by now."""
         before = self.federations.get(federation.metadata.uid)
-        if before is not None and _is_newer(federation, before):
+        if before is not None and _version(federation) > _version(before):
             self._take(federation, before)
 
     def found_gone(self, uid: str) -> Federation | None:
         """Forget a federation that an own request found gone; what the watch has yet to show of it may be old."""
         federation = self._forget(uid)
         if federation is not None:
-            self._found_gone[uid] = federation
+            self._found_gone[uid] = _version(federation)
         return federation
 
     def lose(self, uid: str) -> Federation | None:
@@ -87,5 +88,5 @@ class Stale(Exception):
     """A version that is not newer than the one that is known."""
 
 
-def _is_newer(one: Federation, other: Federation) -> bool:
-    return int(one.metadata.resource_version) > int(other.metadata.resource_version)
+def _version(federation: Federation) -> int:
+    return int(federation.metadata.resource_version)
