@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 
-from engine_world import EVERYTHING, NAMESPACE, EngineWorld, account, federation, oidc
+from engine_world import EVERYTHING, NAMESPACE, EngineWorld, Manifest, account, annotated, federation, oidc
 from entrafed.api.status import CredentialStatus
 from entrafed_lab.azure.seed import READER_APP
 from memory_cluster import ISSUER as BLUE
@@ -36,6 +36,12 @@ def retiring(world: EngineWorld) -> list[str]:
 
 def events(world: EngineWorld) -> list[str]:
     return [event.reason.value for event in world.cluster.events if event.reason.value.startswith("Issuer")]
+
+
+def by_address(issuer: str) -> Manifest:
+    """The rule of these tests, with service accounts of this issuer only."""
+    accounts = {"issuer": issuer, "subjects": ["system:serviceaccount:{namespace}:*"]}
+    return {**EVERYTHING, "federatedCredentials": [accounts]}
 
 
 def of_short_grace(world: EngineWorld, seconds: float = 2.0) -> None:
@@ -221,6 +227,24 @@ async def test_what_retires_does_not_outlive_its_permission(world: EngineWorld) 
         await world.until(lambda: retiring(world) == [BLUE])
         world.connect()
         await world.until(lambda: world.ours() == {})
+
+
+async def test_a_rule_that_names_the_former_issuer_keeps_what_it_allows_through_a_roll_out(world: EngineWorld) -> None:
+    world.timing = world.with_timing(issuer_check=0.05, issuer_window=0.5, revocation_delay=0.5)
+    world.service_account()
+    world.connect(by_address(BLUE))
+    async with world.operator():
+        world.cluster.apply(federation(annotated("web")))
+        await world.until(world.is_ready)
+        announce(world, BLUE, GREEN)
+        await world.until(lambda: world.reason() == "NotPermitted")
+        await asyncio.sleep(1.5)  # three times the delay
+        assert trusted(world) == [BLUE]
+        assert world.reason() == "NotPermitted"
+        assert world.annotations()
+        world.connect(EVERYTHING)
+        await world.until(lambda: trusted(world) == [BLUE, GREEN])
+        await world.until(world.is_ready)
 
 
 async def test_a_suspended_object_waits_with_the_change(world: EngineWorld) -> None:

@@ -16,7 +16,7 @@ def asking(
     `written` is what was written for each item; `delay`, in seconds, that of a revocation.
     """
     items = tuple((o.name, trust) for o in outcomes if o.problem is None for trust in o.trusts)
-    retiring = frozenset(pair for outcome in outcomes for pair in outcome.retiring)
+    retiring = {pair: retirement for outcome in outcomes for pair, retirement in outcome.retiring.items()}
     kept, revoked = set(retiring), set[Pair]()
     due = [outcome.due for outcome in outcomes if outcome.due is not None]
     for outcome in outcomes:
@@ -33,7 +33,7 @@ def asking(
         ask,
         wanted=wanted,
         kept=frozenset(kept - pairs_wanted),
-        retiring=retiring - pairs_wanted,
+        retiring=frozenset(pair for pair, one in retiring.items() if one.certain) - pairs_wanted,
         revoked=frozenset(revoked - pairs_wanted - kept),
         items=items,
     )

@@ -80,6 +80,11 @@ class Outcome:
     retiring: Mapping[Pair, Retirement] = field(default_factory=dict)
     due: float | None = None
 
+    @property
+    def is_denied_whole(self) -> bool:
+        """Whether no rule allows any of what the item stands for."""
+        return self.denied >= {trust.pair for trust in self.trusts}
+
 
 @dataclass(frozen=True, slots=True)
 class OutputFinding:

@@ -279,12 +279,13 @@ class Admitter:
         return trusts_by_item(records_of(federation), before.items if before is not None else ())
 
     def _dated(self, federation: Federation, outcome: Outcome, now: float) -> Outcome:
-        """A refusal with the time of the first: what was allowed once is removed a while after that."""
+        """A refusal with the time of the first: what was allowed once is removed a while after that. Revoked is an item
+        of which nothing may stand."""
         if outcome.denied_since is None:
             return outcome
-        delay = self._timing.revocation_delay
         problem, since = outcome.problem, denied_since(federation, outcome, now)
-        if problem is not None and problem.reason is Reason.NOT_PERMITTED and is_over(since, now=now, delay=delay):
+        is_revoked = outcome.is_denied_whole and is_over(since, now=now, delay=self._timing.revocation_delay)
+        if problem is not None and problem.reason is Reason.NOT_PERMITTED and is_revoked:
             problem = replace(problem, reason=Reason.REVOKED)
         return replace(outcome, problem=problem, denied_since=since)
 

@@ -46,12 +46,13 @@ class Case:
 
 
 class _Refused(Exception):
-    """No rule allows it."""
+    """No rule allows it, or not all of it: of its `trusts`, those in `denied` alone are to go."""
 
-    def __init__(self, message: str, trusts: tuple[Trust, ...] = ()) -> None:
+    def __init__(self, message: str, trusts: tuple[Trust, ...] = (), denied: tuple[Trust, ...] = ()) -> None:
         super().__init__(message)
         self.problem = Problem(ProblemKind.FORBIDDEN, Reason.NOT_PERMITTED, message)
         self.trusts = trusts
+        self.denied = denied
 
 
 class _Unknown(Exception):
@@ -91,7 +92,7 @@ class Judge:
             former = await self._former(item, case)
         except _Refused as refused:
             trusts, problem = refused.trusts or _of_identities(recorded, case), refused.problem
-            denied = frozenset(trust.pair for trust in trusts)
+            denied = frozenset(trust.pair for trust in refused.denied or trusts)
         except _Unknown as unknown:
             denied = await self._lapsed(item, (), case)
             return Outcome(item.name, recorded, unknown.problem, denied, denied_since=0.0 if denied else None)
@@ -195,8 +196,9 @@ class Judge:
         if item.managed_identity is not None or all(self._allows(item, trust.pair, case, ()) for trust in trusts):
             return
         issuers = await self._issuers_in_rules(case)
-        if not all(self._allows(item, trust.pair, case, issuers) for trust in trusts):
-            raise _Refused(_not_allowed(case), trusts)
+        denied = tuple(trust for trust in trusts if not self._allows(item, trust.pair, case, issuers))
+        if denied:
+            raise _Refused(_not_allowed(case, denied if len(denied) < len(trusts) else ()), trusts, denied)
 
     async def _issuers_in_rules(self, case: Case) -> Collection[str]:
         """What the word `cluster` in the rules stands for. It is not asked for where it decides nothing."""
@@ -226,8 +228,12 @@ def _of_identities(recorded: tuple[Trust, ...], case: Case) -> tuple[Trust, ...]
     return tuple(trust for trust in recorded if trust.pair.issuer == issuer)
 
 
-def _not_allowed(case: Case) -> str:
+def _not_allowed(case: Case, missing: tuple[Trust, ...] = ()) -> str:
+    """Why an item is refused. Where rules allow the rest of it, what is `missing` is named: to those who read them they
+    seem to allow the item."""
+    named = ", ".join(f"{trust.pair.subject} of {trust.pair.issuer}" for trust in missing)
     return (
-        f"no rule of EntraConnection {case.sign_in.connection} allows namespace {case.namespace.name} to let this "
-        "source in at this target; ask for a rule, or remove the item"
+        f"no rule of EntraConnection {case.sign_in.connection} allows namespace {case.namespace.name} to let "
+        f"{f'all of this source in at this target: {named} is missing' if named else 'this source in at this target'}; "
+        "ask for a rule, or remove the item"
     )

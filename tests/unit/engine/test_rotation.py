@@ -96,11 +96,14 @@ async def test_what_is_announced_is_not_certain_at_first_and_is_looked_at_again(
     admission = await world.admit(recorded(written(BLUE), written(GREEN)))
     assert admission.ask is not None
     assert admission.ask.kept == pairs(BLUE)
+    assert admission.ask.retiring == frozenset()  # it may be announced after all: it makes way for nothing
     assert [one.certain for one in outcome(admission, "pods").retiring.values()] == [False]
     assert admission.due == TIMING.issuer_window
     world.clock.seconds += TIMING.issuer_window - 1  # it is admitted for a second
     admission = await world.admit(recorded(written(BLUE), written(GREEN)))
     assert [one.certain for one in outcome(admission, "pods").retiring.values()] == [True]
+    assert admission.ask is not None
+    assert admission.ask.retiring == pairs(BLUE)
 
 
 async def test_a_status_written_by_hand_has_nothing_created_and_nothing_allowed() -> None:
@@ -131,6 +134,23 @@ async def test_where_the_item_itself_is_denied_all_of_it_waits_for_the_revocatio
     assert admission.ask is not None
     assert admission.ask.revoked == pairs(BLUE, GREEN)
     assert admission.ask.retiring == frozenset()
+
+
+async def test_of_an_item_that_is_allowed_in_part_goes_what_no_rule_allows_and_no_more() -> None:
+    """As in a roll-out, under a rule that names the former issuer: its tokens are still the greater part."""
+    world = Admitting()
+    by_address = {"issuer": BLUE, "subjects": ["system:serviceaccount:{namespace}:*"]}
+    world.connect({**EVERYTHING, "federatedCredentials": [by_address]}, clusterIssuers=[BLUE, GREEN])
+    one = federation(ITEM, status=status(row("pods", written(BLUE), deniedSince=to_text(CREATED_AT))))
+    admission = await world.admit(one)
+    refusal = outcome(admission, "pods").problem
+    assert refusal is not None
+    assert refusal.reason is Reason.NOT_PERMITTED  # and not Revoked: something stands
+    assert f"{SUBJECT} of {GREEN}" in refusal.message
+    assert BLUE not in refusal.message
+    assert admission.ask is not None
+    assert admission.ask.wanted == frozenset()
+    assert (admission.ask.kept, admission.ask.revoked) == (pairs(BLUE), pairs(GREEN))
 
 
 async def test_an_item_that_asks_for_what_retires_has_it() -> None:
