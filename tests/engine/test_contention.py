@@ -156,6 +156,23 @@ async def test_what_others_changed_is_set_right_counted_once_and_told_by_field(
     assert b"entrafed_drift_repairs_total 1.0" in world.metrics.render()
 
 
+async def test_drift_of_a_credential_that_several_share_is_counted_once_and_told_to_each(world: EngineWorld) -> None:
+    names = ("one", "two", "three")
+    async with world.operator():
+        for name in names:
+            world.cluster.apply(federation(oidc("a", "shared"), name=name))
+        await world.until(lambda: all(world.is_ready(name) for name in names))
+        await world.until_quiet()
+        (credential,) = world.ours()
+        remove_by_hand(world, credential)
+        world.cluster.request_reconcile(NAMESPACE, "two", "1")
+        await world.until(lambda: list(world.ours()) == [credential])
+        await world.until(lambda: len(told(world, "DriftRepaired")) == len(names))
+    events = [event for event in world.cluster.events if event.reason == "DriftRepaired"]
+    assert {event.regarding.name for event in events} == set(names)
+    assert b"entrafed_drift_repairs_total 1.0" in world.metrics.render()
+
+
 async def test_an_edit_of_the_spec_is_no_drift(world: EngineWorld) -> None:
     async with world.operator():
         world.cluster.apply(federation(oidc("a"), oidc("b")))

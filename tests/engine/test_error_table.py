@@ -115,6 +115,7 @@ ON_GRAPH = (
     *(moving(at, 429, "TooManyRequests", "Too many.", "Throttled", **IN_A_WHILE)
       for at in (CREATE, LIST, READ)),
     moving(LIST, 429, "TooManyRequests", "Too many.", "Throttled"),
+    *(moving(at, 429, "TooManyRequests", "Too many.", "Throttled", retry_after=0.0) for at in (CREATE, LIST, READ)),
     *(moving(at, status, "ServiceUnavailable", "Unavailable.", "AzureUnavailable")
       for at in (CREATE, LIST, READ) for status in (500, 503, 504)),
     moving(LIST, 503, "ServiceUnavailable", "Unavailable.", "AzureUnavailable", **IN_A_WHILE),

@@ -252,6 +252,21 @@ async def test_a_role_that_somebody_took_back_is_given_again(open_world: OpenWor
         await until(lambda: "DriftRepaired" in {event.reason for event in world.cluster.events}, A_WHILE)
 
 
+async def test_a_role_that_two_share_and_somebody_took_back_is_counted_once_and_told_to_both(
+    open_world: OpenWorld,
+) -> None:
+    async with open_world() as world, world.operator():
+        for name in ("one", "two"):
+            world.cluster.apply(with_roles(role("blobs"), name=name))
+            await ready(world, name)
+        world.azure.world.roles.remove(roles_of(world)[0])
+        await until(lambda: len(roles_of(world)) == 1, LONG * 2)
+        await asyncio.sleep(A_WHILE)
+    events = [event for event in world.cluster.events if event.reason == "DriftRepaired"]
+    assert sorted(event.regarding.name for event in events) == ["one", "two"]
+    assert b"entrafed_drift_repairs_total 1.0" in world.metrics.render()
+
+
 async def test_a_role_that_somebody_took_back_is_only_told_when_drift_is_to_be_reported(open_world: OpenWorld) -> None:
     async with open_world() as world, world.operator():
         world.cluster.apply(with_roles(role("blobs"), driftPolicy="Report"))

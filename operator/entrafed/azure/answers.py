@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-LONGEST_HOLD = 3600.0  # seconds; a Retry-After beyond an hour is taken for a mistake
+SHORTEST_HOLD = 0.1  # seconds; a Retry-After below names no pause: obeyed to the letter, it would be a storm
+LONGEST_HOLD = 3600.0  # seconds; one beyond an hour is taken for a mistake
 LONGEST_TEXT = 4_000  # characters of Azure's own text that are looked at
 LONGEST_QUOTE = 300  # and that a message carries
 _JSON_BOUND = 1_000_000  # bytes; an error body beyond that is not one
@@ -107,7 +108,7 @@ def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
                 seconds = email.utils.parsedate_to_datetime(value).timestamp() - now
             except ValueError:
                 continue
-        if seconds >= 0:  # a date gone by, a negative number or nan say nothing
+        if seconds >= SHORTEST_HOLD:  # a date gone by, a negative number or nan say nothing either
             return min(seconds, LONGEST_HOLD)
     return None
 

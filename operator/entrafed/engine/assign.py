@@ -56,7 +56,7 @@ class AssignmentSettler:
 
     `heard` knows whether all objects have been heard. `noted` is told of an object that has a new finding, `resync` of
     one that is to be admitted again, `outdated` of one that was admitted from what is no longer so, `repaired` of an
-    assignment that was set right for an ask.
+    assignment that was set right, and for whom.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class AssignmentSettler:
         noted: Callable[[str], None],
         resync: Callable[[str], None],
         outdated: Callable[[str], None],
-        repaired: Callable[[AssignmentAsk, Parent, str], None],
+        repaired: Callable[[list[AssignmentAsk], Parent, str], None],
     ) -> None:
         self._azure = azure
         self._table = table
@@ -261,9 +261,8 @@ class AssignmentSettler:
             run.failed = {key: problem for key, problem in run.failed.items() if not problem.stalled}
             return
         for assignment in step.assignments:
-            for ask in self._table.asks_of(parent):
-                if ask.has_made(assignment):
-                    self._repaired(ask, parent, assignment.key)
+            if owners := [ask for ask in self._table.asks_of(parent) if ask.has_made(assignment)]:
+                self._repaired(owners, parent, assignment.key)
         lane.overlay.note_assigned(step.assignments, now)
 
     def _recall_refusals(self, lane: AssignmentLane, run: AssignmentRun) -> None:

@@ -1,6 +1,7 @@
-"""What others had changed and the operator has set right: counted, and told of by an event of the object."""
+"""What others had changed and the operator has set right: counted once, and told of by an event of each object that
+asks for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from entrafed.api.reasons import Reason
 from entrafed.domain.asks import Ask
@@ -21,19 +22,20 @@ class Repairs:
         self._measure = measure
         self._tell = tell
 
-    def credential(self, ask: Ask, name: str, was: str) -> None:
+    def credential(self, asks: list[Ask], name: str, was: str) -> None:
         """`was`: what others had made of it."""
-        self._repaired(ask.uid, f"credential {name}", was)
+        self._repaired((ask.uid for ask in asks), f"credential {name}", was)
 
-    def assignment(self, ask: AssignmentAsk, parent: Parent, key: str) -> None:
-        self._repaired(ask.uid, spoken(parent, key), "taken back")
+    def assignment(self, asks: list[AssignmentAsk], parent: Parent, key: str) -> None:
+        self._repaired((ask.uid for ask in asks), spoken(parent, key), "taken back")
 
     def output(self, uid: str, output: str) -> None:
-        self._repaired(uid, output, "changed or removed")
+        self._repaired((uid,), output, "changed or removed")
 
-    def _repaired(self, uid: str, what: str, was: str) -> None:
+    def _repaired(self, uids: Iterable[str], what: str, was: str) -> None:
         self._measure.drift_repaired(1)
-        federation = self._objects.federations.get(uid)
-        if federation is not None:
-            note = f"{what} had been {was} by somebody else; it is as asked for again"
-            self._tell(event_of(federation.metadata, EventType.NORMAL, Reason.DRIFT_REPAIRED, "Repair", note))
+        note = f"{what} had been {was} by somebody else; it is as asked for again"
+        for uid in uids:
+            federation = self._objects.federations.get(uid)
+            if federation is not None:
+                self._tell(event_of(federation.metadata, EventType.NORMAL, Reason.DRIFT_REPAIRED, "Repair", note))

@@ -40,7 +40,7 @@ class Settler:
     """Settles one parent after the other; many at once, but never one parent twice at a time.
 
     `clusters` are the marks that count as ours, the present cluster's first. `resync` is told of objects that are to be
-    admitted again, `repaired` of a credential that was set right for an ask, and of what others had made of it.
+    admitted again, `repaired` of a credential that was set right, for whom, and of what others had made of it.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Settler:
         pace: Pace,
         noted: Callable[[str], None],
         resync: Callable[[str], None],
-        repaired: Callable[[Ask, str, str], None],
+        repaired: Callable[[list[Ask], str, str], None],
     ) -> None:
         self._azure = azure
         self._reads = reads
@@ -223,8 +223,8 @@ class Settler:
             return
         name = step.credential.name
         was = difference(step.credential.trust, lane.misplaced.get(name) or lane.standing(name))
-        for ask in owners_of_drift(step, lane, asks):
-            self._repaired(ask, name, was)
+        if owners := owners_of_drift(step, lane, asks):
+            self._repaired(owners, name, was)
         lane.note_write(step.credential, self._clock.monotonic())
 
     async def _is_full(self, parent: Parent, lane: Lane, sign_in: SignIn, step: Step, failure: AzureProblem) -> bool:

@@ -154,7 +154,7 @@ class Assigning:
             noted=self.noted.append,
             resync=lambda _uid: None,
             outdated=self._admit_anew,
-            repaired=lambda ask, _parent, key: self.repaired.append((ask.uid, key)),
+            repaired=lambda asks, _parent, key: self.repaired.extend((ask.uid, key) for ask in asks),
         )
         self.clock.seconds = 1000.0
 

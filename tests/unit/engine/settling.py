@@ -108,7 +108,7 @@ class Settling:
             pace=Pace(clock=self.clock, timing=TIMING, random=Random(0)),
             noted=self.noted.append,
             resync=lambda _uid: None,
-            repaired=lambda ask, name, was: self.repaired.append((ask.uid, name, was)),
+            repaired=lambda asks, name, was: self.repaired.extend((ask.uid, name, was) for ask in asks),
         )
         self.clock.seconds = 1000.0
 
