@@ -5,37 +5,66 @@ from collections.abc import Callable, Iterable
 from entrafed.api.reasons import Reason
 from entrafed.domain.credentials import Parent
 from entrafed.domain.events import Event, EventType, RegardingKind
+from entrafed.domain.marks import owner_mark, read_mark
 from entrafed.domain.summary import MOST_NAMED
 from entrafed.engine.objects import Objects
-from entrafed.engine.ports import Measure
+from entrafed.engine.ports import Clock, Measure
+from entrafed.engine.table import Table
+from entrafed.engine.timing import Timing
 
 
 class Orphans:
     """What was found of them at each parent. `tell` gets an event for each connection that sees one for the first time:
-    what was told is not told again while this process lives and somebody asks at the parent."""
+    what was told is not told again while somebody asks at the parent, unless it was away in between, for longer than a
+    replica can lag."""
 
-    def __init__(self, objects: Objects, measure: Measure, tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        *,
+        objects: Objects,
+        table: Table,
+        measure: Measure,
+        clock: Clock,
+        timing: Timing,
+        tell: Callable[[Event], None],
+    ) -> None:
         self._objects = objects
+        self._table = table
         self._measure = measure
+        self._clock = clock
+        self._timing = timing
         self._tell = tell
-        self._told: dict[Parent, frozenset[str]] = {}
+        self._told: dict[Parent, dict[str, float | None]] = {}
+        """The names, and since when each is missed."""
 
-    def found(self, parent: Parent, names: tuple[str, ...], connections: Iterable[str]) -> None:
-        """Take all orphans of a parent, as these connections see it."""
+    def found(self, parent: Parent, unowned: tuple[str, ...], connections: Iterable[str]) -> None:
+        """Take what nobody who asks at a parent owns, as these connections see it."""
+        names = self._without_owner(unowned)
         self._measure.orphans(parent, len(names))
-        news = not self._told.get(parent, frozenset()).issuperset(names)
-        self._told[parent] = frozenset(names)
-        if not names:
-            del self._told[parent]
-        for name in connections if news else ():
+        now, told = self._clock.monotonic(), self._told.get(parent, {})
+        missed = {name: now if since is None else since for name, since in told.items() if name not in names}
+        recent = {name: since for name, since in missed.items() if now - since <= self._timing.lag_limit}
+        self._told[parent] = {**dict.fromkeys(names), **recent}
+        for name in () if told.keys() >= set(names) else connections:
             connection = self._objects.connections.get(name)
             if connection is not None:
                 kind, note = RegardingKind.CONNECTION, _note(parent, names)
                 self._tell(Event(kind, connection.metadata, EventType.WARNING, Reason.ORPHAN_FOUND, "Resync", note))
 
     def unwatched(self, parent: Parent) -> None:
-        """Nobody asks at a parent any more, so that nobody looks."""
-        self.found(parent, (), ())
+        """Nobody asks at a parent any more, so that nobody looks; or it is gone, and all that it carried."""
+        self._measure.orphans(parent, 0)
+        self._told.pop(parent, None)
+
+    def _without_owner(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Without what may be an object's that asks nowhere: where it will ask is not known before its target is."""
+        objects = self._objects.federations.items() if names else ()
+        owners = {
+            owner_mark(one.metadata.namespace or "", one.metadata.name)
+            for uid, one in objects
+            if self._table.parent_of(uid) is None
+        }
+        return tuple(name for name in names if (mark := read_mark(name)) is None or mark.owner not in owners)
 
 
 def _note(parent: Parent, names: tuple[str, ...]) -> str:

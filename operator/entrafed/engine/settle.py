@@ -142,6 +142,8 @@ class Settler:
             if ask.sign_in in unseen:
                 self._note(ask, Finding(problem=unseen[ask.sign_in], clean=gone and ask.is_leaving))
         problems = list(unseen.values())
+        if all(problem.reason is Reason.TARGET_NOT_FOUND for problem in problems):
+            self._orphans.unwatched(parent)
         leaving = any(ask.is_leaving for ask in self._table.asks_of(parent))
         if leaving and not gone and self._absences.is_suspected(parent):
             problems.append(replace(problems[0], kind=ProblemKind.WAITING, after=self._timing.gone_interval))

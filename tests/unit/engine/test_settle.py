@@ -428,6 +428,14 @@ async def test_orphans_are_counted_while_somebody_asks_at_their_parent() -> None
     assert again  # what was written here is remembered all the same, while a list could lack it
 
 
+async def test_orphans_of_a_target_that_is_gone_are_gone_with_it() -> None:
+    world = Settling((standing(named("long-gone", B), B),))
+    await world.settle(asking("web", A))
+    world.azure.lists = [gone() for _ in range(200)]
+    await world.settle(seconds=TIMING.resync * 1.3)
+    assert world.counting.counts == {PARENT: 0}
+
+
 async def test_what_the_operator_removed_itself_and_is_wanted_again_is_no_drift() -> None:
     """Its status still records it: the spec was changed back before that was written. Nor is it when the first try to
     make it again gets lost."""
