@@ -139,6 +139,14 @@ MISTAKES: dict[str, tuple[tuple[Manifest, str], str]] = {
         github("branch", branch="refs/heads/main"),
         "must be the name of the branch alone, without `refs/heads/`",
     ),
+    "the ref of a pull request as a branch": (
+        github("branch", branch="refs/pull/1/merge"),
+        "must be the name of the branch alone, without `refs/heads/`",
+    ),
+    "the ref of a tag as a branch of GitLab": (
+        gitlab("branch", branch="refs/tags/v1"),
+        "must be the name of the branch alone, without `refs/heads/`",
+    ),
     "a branch with a blank behind it": (github("branch", branch="main "), GIT),
     "a branch with a colon": (github("branch", branch="main:environment:prod"), GIT),
     "a branch that is empty": (github("branch", branch=""), GIT),

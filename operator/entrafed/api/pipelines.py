@@ -24,8 +24,8 @@ GitRef = Annotated[
         r"must be a name as git allows it: not empty, without blanks and without `:`, `~`, `^`, `?`, `[` and `\`",
     ),
 ]
-Branch = Annotated[GitRef, unlike(r"refs/heads/.*", "must be the name of the branch alone, without `refs/heads/`")]
-Tag = Annotated[GitRef, unlike(r"refs/tags/.*", "must be the name of the tag alone, without `refs/tags/`")]
+Branch = Annotated[GitRef, unlike(r"refs/.*", "must be the name of the branch alone, without `refs/heads/`")]
+Tag = Annotated[GitRef, unlike(r"refs/.*", "must be the name of the tag alone, without `refs/tags/`")]
 Id = Annotated[str, Field(max_length=20), like("[1-9][0-9]*", "must be a number in quotes, like `'123456'`")]
 
 
