@@ -50,9 +50,11 @@ class Client:
         """Close the connections."""
         await self._api.close()  # type: ignore[no-untyped-call] # theirs
 
-    async def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = Body.JSON) -> Json:
+    async def get(
+        self, path: str, query: Mapping[str, str] | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> Json:
         """Read; raises `KubeGone`, `KubeForbidden` or `KubeProblem`."""
-        return await self._send("GET", _target(path, query), {"Accept": accept}, None)
+        return await self._send("GET", _target(path, query), {"Accept": Body.JSON, **(headers or {})}, None)
 
     async def post(self, path: str, body: Json, query: Mapping[str, str] | None = None) -> Json:
         """Create; raises `KubeConflict` when it is there, `KubeProblem` or `WritesStopped`."""

@@ -29,7 +29,7 @@ async def list_uids(client: Client, plural: str) -> frozenset[str]:
     uids: set[str] = set()
     for _ in range(MOST_PAGES):
         try:
-            page = await client.get(path, query, accept=METADATA_ONLY)
+            page = await client.get(path, query, headers={"Accept": METADATA_ONLY})
             items = page["items"] or ()  # null, not [], where there is nothing
             uids.update(str(item["metadata"]["uid"]) for item in items)
             token = page["metadata"].get("continue")
@@ -51,8 +51,12 @@ async def list_federation_uids(client: Client) -> frozenset[str]:
 
 async def cluster_issuer(client: Client) -> str:
     """The issuer of this cluster's service account tokens, exactly as the discovery document spells it: Entra compares
-    every character. Raises `KubeProblem`."""
-    document = await client.get("/.well-known/openid-configuration")
+    every character. Raises `KubeProblem`.
+
+    The connection ends with the answer. Behind one address are several API servers, which may announce different
+    issuers while they are rolled out, and a connection that stays leads to the same one for as long.
+    """
+    document = await client.get("/.well-known/openid-configuration", headers={"Connection": "close"})
     issuer = document.get("issuer") if isinstance(document, dict) else None
     if not isinstance(issuer, str) or not issuer:
         raise KubeProblem("the API server's discovery document names no issuer")

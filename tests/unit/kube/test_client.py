@@ -178,6 +178,23 @@ async def test_the_issuer_keeps_the_slash_that_the_cluster_gives_it(tmp_path: Pa
         assert await cluster_issuer(client) == "https://issuer.example/"
 
 
+async def test_the_issuer_is_not_asked_of_the_same_api_server_again_and_again(tmp_path: Path) -> None:
+    """Behind one address are several, which may announce different issuers: each connection leads to one."""
+    connections: list[object] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        connections.append(request.transport)
+        return web.json_response({"issuer": "https://issuer.example/"})
+
+    async with api_server(tmp_path, answer) as client:
+        for _ in range(3):
+            await client.get("/other")
+            await cluster_issuer(client)
+
+    asked = connections[1::2]
+    assert len({id(connection) for connection in asked}) == 3
+
+
 @pytest.mark.parametrize("document", [{}, {"issuer": ""}, {"issuer": 7}, []])
 async def test_a_discovery_document_without_issuer_is_a_problem(document: object, tmp_path: Path) -> None:
     async with api_server(tmp_path, always(200, document)) as client:
