@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from pydantic import TypeAdapter
 
-from entrafed.api.connection import CloudName
-from entrafed.api.federation import SOURCES, FederatedCredential
+from entrafed.api.connection import CloudName, ConnectionSpec
+from entrafed.api.federation import SOURCES, FederatedCredential, Target
 from entrafed.api.openapi import Schema, structural
 from entrafed.api.rules import Rule
 from entrafed.domain.clouds import CLOUDS
@@ -18,6 +18,8 @@ from source_pages import FOLDER, PAGES
 CLUSTER = "https://region.oic.example/tenant/cluster/"
 KNOWN = Known(CLOUDS[CloudName.AZURE_PUBLIC], TENANT, "payments", frozenset({CLUSTER}), principal_id="principal")
 FIELDS = structural(FederatedCredential)["properties"]
+TARGET = structural(Target)["properties"]
+CONNECTION = structural(ConnectionSpec)["properties"]
 
 
 def named_fields(schema: Schema) -> Iterator[str]:
@@ -36,6 +38,14 @@ def test_a_page_says_of_every_field_where_its_value_is_found(source: str) -> Non
     rows = [line for line in PAGES[source].text.splitlines() if line.startswith("| ")]
     explained = " ".join(row.split("|")[1] for row in rows)
     assert [name for name in named_fields(FIELDS[source]) if f"`{name}`" not in explained] == []
+
+
+def test_the_overview_says_of_the_target_and_the_connection_where_their_values_are_found() -> None:
+    rows = [line for line in (FOLDER / "README.md").read_text().splitlines() if line.startswith("| `")]
+    explained = {row.split("`")[1] for row in rows}
+    target = {f"{kind}.{value}" for kind, fields in TARGET.items() for value in named_fields(fields)}
+    connection = {*CONNECTION} - {"credential", "endpoints", "rules"} | {"credential.workloadIdentity.clientId"}
+    assert target | connection <= explained
 
 
 @pytest.mark.parametrize("source", SOURCES)
