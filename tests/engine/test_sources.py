@@ -28,6 +28,7 @@ async def test_every_source_becomes_the_credential_that_its_tokens_need(
     world: EngineWorld, some: list[Golden], target: Manifest, holder: str
 ) -> None:
     world.connect(*allowing_all())
+    world.azure.world.application(READER_APP).multi_tenant = False
     expected = {written(golden) for golden in some}
     async with world.operator():
         items = [{"name": f"item-{n}", **golden.source} for n, golden in enumerate(some)]
@@ -37,3 +38,24 @@ async def test_every_source_becomes_the_credential_that_its_tokens_need(
         world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "web")
         await world.until(lambda: world.cluster.federation(NAMESPACE, "web") is None)
     assert world.ours(holder) == {}
+
+
+async def test_a_service_connection_of_entra_is_refused_at_an_application_that_becomes_multi_tenant(
+    world: EngineWorld,
+) -> None:
+    issuer = f"https://login.microsoftonline.com/{HOME_TENANT}/v2.0"
+    world.connect({**EVERYTHING, "federatedCredentials": [{"issuer": issuer, "subjects": ["/eid1/**"]}]})
+    application = world.azure.world.application(READER_APP)
+    application.multi_tenant = False
+    async with world.operator():
+        world.cluster.apply(federation({"name": "ado", **ALL["Azure DevOps, Entra issuer"].source}))
+        await world.until(world.is_ready)
+        written = world.ours()
+        application.multi_tenant = True
+        world.cluster.request_reconcile(NAMESPACE, "web", "please")
+        await world.until(lambda: world.reason() == "InvalidSpec")
+        assert "AADSTS70052" in world.seen().status.federated_credentials[0].message
+        assert world.ours() == written  # it may be of a single tenant again
+        application.multi_tenant = False
+        world.cluster.request_reconcile(NAMESPACE, "web", "once more")
+        await world.until(world.is_ready)

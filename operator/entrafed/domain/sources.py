@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from entrafed.api.claims import Claims
+from entrafed.api.connection import CloudName
 from entrafed.api.federation import FederatedCredential, Source
 from entrafed.api.pairs import DEV_OPS_ISSUER, GITHUB_ISSUER, GITLAB_ISSUER, GOOGLE_ISSUER, TERRAFORM_ISSUER
 from entrafed.api.pipelines import (
@@ -18,7 +19,7 @@ from entrafed.api.pipelines import (
 )
 from entrafed.api.sources import Aws, Google, ManagedIdentityRef, Oidc, ServiceAccountRef, Spiffe
 from entrafed.domain.claims import Operator, Term, expression_of
-from entrafed.domain.clouds import Cloud
+from entrafed.domain.clouds import CLOUDS, Cloud
 from entrafed.domain.credentials import Pair, Trust
 
 
@@ -32,6 +33,29 @@ class Known:
     cluster_issuers: frozenset[str]
     principal_id: str | None
     """Of the managed identity that the item names; None for the other sources."""
+
+
+def never_works(item: FederatedCredential, cloud: Cloud, *, multi_tenant: bool | None) -> str | None:
+    """Why Entra never takes the tokens that an item speaks of; None where it may. `multi_tenant` is of an application
+    that is the target, None where that is not known.
+
+    Source: https://learn.microsoft.com/azure/devops/pipelines/release/configure-workload-identity and AADSTS70052
+    """
+    if item.azure_dev_ops is None or item.azure_dev_ops.entra_issuer is None:
+        return None
+    subject = item.azure_dev_ops.entra_issuer.subject
+    if subject.startswith("/eid1/c/pub/") and cloud != CLOUDS[CloudName.AZURE_PUBLIC]:
+        return (
+            "the Entra of the public cloud issues the tokens of this service connection, and that of the connection's "
+            "cloud does not take them; use a service connection with `devOpsIssuer`"
+        )
+    if multi_tenant:
+        return (
+            "Entra takes service connections with `entraIssuer` at applications of a single tenant only, and this one "
+            "is multi-tenant (AADSTS70052); use a service connection with `devOpsIssuer`, or set the application's "
+            "signInAudience to AzureADMyOrg"
+        )
+    return None
 
 
 def trust_of(item: FederatedCredential, known: Known) -> Trust:

@@ -177,7 +177,8 @@ class Admitter:
             return await self._denied(federation, inputs, access)
         fresh_from = None if federation.spec.suspend else not_before
         now = self._clock.now()  # of all that it comes to: what is over a moment later would have nobody to tell it
-        outcomes = await self._outcomes(federation, access, rules, fresh_from, now)
+        multi = target.multi_tenant
+        outcomes = await self._outcomes(federation, access, rules, fresh_from, now, multi_tenant=multi)
         assigned = await self._assignments.stay(federation, AssignmentCase(access, target, rules, fresh_from))
         problem = SUSPENDED if federation.spec.suspend else None if rules else _target_denied(access)
         knowledge = Knowledge(
@@ -253,7 +254,14 @@ class Admitter:
         return replace(denied, parent=parent, ask=ask, due=wait if wait > 0 else None)
 
     async def _outcomes(
-        self, federation: Federation, access: Access, rules: tuple[Rule, ...], not_before: float | None, now: float
+        self,
+        federation: Federation,
+        access: Access,
+        rules: tuple[Rule, ...],
+        not_before: float | None,
+        now: float,
+        *,
+        multi_tenant: bool | None = None,
     ) -> tuple[Outcome, ...]:
         """What the items come to, with what is denied dated; `now` is in seconds since the epoch."""
         case = Case(
@@ -262,6 +270,7 @@ class Admitter:
             rules=rules,
             own_clients=self._accesses.own_clients(),
             cluster_issuers=access.cluster_issuers,
+            multi_tenant=multi_tenant,
             records=records_of(federation),
             recorded=self._written(federation),
             not_before=not_before,

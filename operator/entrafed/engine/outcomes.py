@@ -14,7 +14,7 @@ from entrafed.domain.errors import AzureProblem, KubeProblem, NotFound, Problem,
 from entrafed.domain.findings import Outcome, Retirement
 from entrafed.domain.issuers import Announced, retiring
 from entrafed.domain.rules import Namespace, allows_credential, allows_pair
-from entrafed.domain.sources import Known, account_subject, trusts_of
+from entrafed.domain.sources import Known, account_subject, never_works, trusts_of
 from entrafed.engine.issuers import ClusterIssuers
 from entrafed.engine.ports import Clock
 from entrafed.engine.reads import Reads
@@ -31,7 +31,8 @@ class Case:
 
     `rules` serve the namespace and allow the target. `own_clients` are the client ids that the operator signs in as.
     `cluster_issuers`, where there are any, are those that the connection names in place of the announced ones.
-    `recorded` is what was last written for an item; an identity is known by that alone where `not_before`, in monotonic
+    `multi_tenant` is of a target that is an application, None where nobody has looked. `recorded` is what was last
+    written for an item; an identity is known by that alone where `not_before`, in monotonic
     seconds, is None: nothing may be read of Azure.
     """
 
@@ -40,6 +41,7 @@ class Case:
     rules: tuple[Rule, ...]
     own_clients: frozenset[str]
     cluster_issuers: tuple[str, ...]
+    multi_tenant: bool | None
     recorded: Mapping[str, tuple[Trust, ...]]
     records: tuple[Record, ...]
     not_before: float | None
@@ -89,6 +91,7 @@ class Judge:
             _require_identity_rule(item, case)
             trusts = await self._trusts(item, case)
             await self._require_rule(item, trusts, case)
+            _require_what_may_work(item, case)
             former = await self._former(item, case)
         except _Refused as refused:
             trusts, problem = refused.trusts or _of_identities(recorded, case), refused.problem
@@ -188,7 +191,10 @@ class Judge:
         try:
             return await self._issuers.announced()
         except KubeProblem:
-            message = "the issuer of this cluster's service account tokens cannot be read from the API server"
+            message = (
+                "the issuer of this cluster's service account tokens cannot be read from the API server; have it "
+                f"answered there, or listed in `clusterIssuers` of EntraConnection {case.sign_in.connection}"
+            )
             raise _Unknown(Problem(ProblemKind.TRANSIENT, Reason.ISSUER_UNKNOWN, message)) from None
 
     async def _require_rule(self, item: FederatedCredential, trusts: tuple[Trust, ...], case: Case) -> None:
@@ -213,6 +219,13 @@ def _require_identity_rule(item: FederatedCredential, case: Case) -> None:
     """Raise for an identity that no rule allows, before anything about it is read."""
     if item.managed_identity is not None and not allows_credential(case.rules, item, None, case.namespace, ()):
         raise _Refused(_not_allowed(case))
+
+
+def _require_what_may_work(item: FederatedCredential, case: Case) -> None:
+    """Raise for what Entra never takes, as far as the target and the cloud tell. What was written before stays."""
+    message = never_works(item, CLOUDS[case.sign_in.cloud], multi_tenant=case.multi_tenant)
+    if message is not None:
+        raise _Unknown(Problem(ProblemKind.TERMINAL, Reason.INVALID_SPEC, message))
 
 
 def _is_of_former_issuer(item: FederatedCredential, pair: Pair, case: Case) -> bool:

@@ -12,8 +12,8 @@ from entrafed.api.federation import FederatedCredential
 from entrafed.domain.claims import Operator, Term, terms_of
 from entrafed.domain.clouds import CLOUDS
 from entrafed.domain.credentials import Pair
-from entrafed.domain.sources import Known, trust_of, trusts_of
-from golden_sources import ALL, ENTRA_SUBJECT, FLEXIBLE, Golden, azure_devops
+from entrafed.domain.sources import Known, never_works, trust_of, trusts_of
+from golden_sources import ALL, ENTRA_SUBJECT, FLEXIBLE, PLAIN, Golden, azure_devops
 from manifests import TENANT, Manifest, from_github, from_identity, from_oidc, from_service_account
 
 CLUSTER = "https://region.oic.example/tenant/cluster/"
@@ -29,6 +29,7 @@ ENTRA = {
     CloudName.AZURE_US_GOVERNMENT: f"https://login.microsoftonline.us/{TENANT}/v2.0",
     CloudName.AZURE_CHINA: f"https://login.partner.microsoftonline.cn/{TENANT}/v2.0",
 }
+PUBLIC = CLOUDS[CloudName.AZURE_PUBLIC]
 clouds = pytest.mark.parametrize("cloud", CloudName)
 
 
@@ -70,6 +71,29 @@ def test_a_service_connection_of_entra_is_trusted_as_issued_by_the_clouds_own_en
 def test_the_audience_is_that_of_the_cloud_unless_the_item_has_one(golden: Golden, cloud: CloudName) -> None:
     assert trust_of(read(golden.source), known(cloud)).audience == AUDIENCES[cloud]
     assert trust_of(read({**golden.source, "audience": "api://own"}), known(cloud)).audience == "api://own"
+
+
+SERVICE_CONNECTION: Manifest = {"azureDevOps": {"entraIssuer": {"subject": ENTRA_SUBJECT}}}
+
+
+@pytest.mark.parametrize("multi_tenant", [False, None])
+def test_a_service_connection_of_entra_may_work_at_what_is_of_one_tenant(multi_tenant: bool | None) -> None:
+    assert never_works(read(SERVICE_CONNECTION), PUBLIC, multi_tenant=multi_tenant) is None
+
+
+def test_it_never_works_at_an_application_of_several_tenants() -> None:
+    assert "AADSTS70052" in (never_works(read(SERVICE_CONNECTION), PUBLIC, multi_tenant=True) or "")
+
+
+@pytest.mark.parametrize("cloud", [CloudName.AZURE_US_GOVERNMENT, CloudName.AZURE_CHINA])
+def test_that_of_the_public_cloud_never_works_in_another(cloud: CloudName) -> None:
+    assert "public cloud" in (never_works(read(SERVICE_CONNECTION), CLOUDS[cloud], multi_tenant=None) or "")
+
+
+@clouds
+@pytest.mark.parametrize("golden", PLAIN.values(), ids=list(PLAIN))
+def test_any_other_source_may_work_everywhere(golden: Golden, cloud: CloudName) -> None:
+    assert never_works(read(golden.source), CLOUDS[cloud], multi_tenant=True) is None
 
 
 def test_the_id_of_an_organization_is_in_lower_case_as_azure_devops_writes_it() -> None:

@@ -7,6 +7,7 @@ import pytest
 from entrafed.api.reasons import Reason
 from entrafed.domain.credentials import Pair, Trust
 from entrafed.domain.errors import AzureProblem, ProblemKind
+from golden_sources import ENTRA_SUBJECT
 from unit.domain.federations import (
     CLUSTER_ISSUER,
     EVERYTHING,
@@ -20,7 +21,7 @@ from unit.domain.federations import (
     federation,
     oidc,
 )
-from unit.engine.admitting import AUDIENCE, TIMING, WEB, Admitting, job, outcome, reason
+from unit.engine.admitting import APP, AUDIENCE, TIMING, WEB, Admitting, job, outcome, reason
 from unit.engine.port_fakes import problem
 
 ACCOUNT: Manifest = {"name": "pods", "serviceAccount": {"name": "web"}}
@@ -122,6 +123,35 @@ async def test_an_identity_that_was_made_again_is_followed() -> None:
     world.azure.identities[IDENTITY] = replace(WEB, principal_id="made-again")
     ask = await world.asked(federation(MACHINE))
     assert {trust.pair.subject for trust in ask.wanted} == {"made-again"}
+
+
+# What can never work
+
+
+async def test_what_entra_never_takes_is_refused_and_asked_for_nowhere() -> None:
+    world = Admitting()
+    entra = f"https://login.microsoftonline.com/{TENANT}/v2.0"
+    world.connect(only({"issuer": entra, "subjects": ["/eid1/**"]}))
+    one = federation({"name": "ado", "azureDevOps": {"entraIssuer": {"subject": ENTRA_SUBJECT}}})
+    assert reason(await world.admit(one), "ado") is None
+    world.azure.targets[one.spec.target] = replace(APP, multi_tenant=True)
+    admission = await world.admit(one)
+    found = outcome(admission, "ado").problem
+    assert found is not None
+    assert (found.kind, found.reason) == (ProblemKind.TERMINAL, Reason.INVALID_SPEC)
+    assert admission.ask is not None
+    assert admission.ask.wanted == frozenset()
+    assert admission.ask.revoked == frozenset()
+
+
+async def test_a_service_connection_of_the_public_cloud_is_refused_in_another() -> None:
+    world = Admitting()
+    issuer = f"https://login.microsoftonline.us/{TENANT}/v2.0"
+    world.connect(only({"issuer": issuer, "subjects": ["/eid1/**"]}), cloud="AzureUSGovernment")
+    one = federation({"name": "ado", "azureDevOps": {"entraIssuer": {"subject": ENTRA_SUBJECT}}})
+    assert reason(await world.admit(one), "ado") is Reason.INVALID_SPEC
+    world.connect(only(CLUSTER_RULE), cloud="AzureUSGovernment")
+    assert reason(await world.admit(one), "ado") is Reason.NOT_PERMITTED  # who may not ask is told nothing else
 
 
 # The cluster's issuer
