@@ -3,12 +3,13 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from entrafed.api.connection import Connection
 from entrafed.api.federation import Federation
 from entrafed.api.metadata import Metadata
+from entrafed.domain.rules import Namespace
 from entrafed.runtime.main import run
 from entrafed.runtime.process import World
 from entrafed.runtime.settings import Settings, load_settings
@@ -45,8 +46,8 @@ class RecordingEngine:
     def connection_gone(self, name: str) -> None:
         _tell("connection_gone", name)
 
-    def saw_namespace(self, name: str, labels: Mapping[str, str]) -> None:
-        _tell("namespace", name, labels.get("team", ""))
+    def saw_namespace(self, namespace: Namespace) -> None:
+        _tell("namespace", namespace.name, namespace.labels.get("team", ""))
 
     def namespace_gone(self, name: str) -> None:
         _tell("namespace_gone", name)

@@ -19,6 +19,7 @@ from entrafed.api.outputs import CLIENT_ID_ANNOTATION, CLIENT_ID_VARIABLE, TENAN
 from entrafed.api.states import ItemState, OutputKind
 from entrafed.domain.errors import KubeProblem, WritesStopped
 from entrafed.domain.outputs import Output
+from entrafed.domain.rules import Namespace
 from entrafed_lab.azure import ServiceName
 from entrafed_lab.azure.seed import HOME_TENANT, READER_APP, WEB_IDENTITY
 
@@ -354,6 +355,28 @@ async def test_a_right_that_is_taken_away_blocks_the_deletion_until_retain(world
         assert world.ours() == {}  # the trust itself goes
         world.cluster.apply(federation(annotated("web"), deletionPolicy="Retain"))
         await world.until(lambda: world.cluster.federation(NAMESPACE, "web") is None)
+
+
+async def test_without_the_right_a_namespace_that_ends_takes_its_objects_along(world: EngineWorld) -> None:
+    world.service_account()
+    async with world.operator() as engine:
+        world.cluster.apply(federation(annotated("web"), output=ENTRA))
+        await world.until(world.is_ready)
+        world.cluster.forbidden = frozenset(OutputKind)
+        world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "web")
+        await world.until(lambda: world.reason() == "DeletionBlocked")
+        engine.saw_namespace(Namespace(NAMESPACE, {}, is_ending=True))
+        await world.until(lambda: world.cluster.federation(NAMESPACE, "web") is None)
+    assert world.ours() == {}
+
+
+async def test_without_the_right_a_config_map_is_left_to_the_garbage_collector(world: EngineWorld) -> None:
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a"), output=ENTRA))
+        await world.until(world.is_ready)
+        world.cluster.forbidden = frozenset(OutputKind)
+        await gone(world)
+    assert world.ours() == {}
 
 
 async def test_what_others_remove_is_brought_back_and_counted(world: EngineWorld) -> None:

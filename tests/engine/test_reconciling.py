@@ -6,6 +6,7 @@ from engine_world import APPLICATION, EVERYTHING, IDENTITY, NAMESPACE, EngineWor
 from entrafed.api.conditions import ConditionType
 from entrafed.api.metadata import CONNECTION_FINALIZER
 from entrafed.api.states import ItemState, Origin
+from entrafed.domain.rules import Namespace
 from entrafed_lab.azure.seed import API_IDENTITY, HOME_TENANT, OPERATOR_APP, READER_APP, READER_OBJECT, WEB_IDENTITY
 from lab_fixtures import CLUSTER_ISSUER
 
@@ -46,7 +47,7 @@ async def test_an_object_that_went_with_its_finalizer_is_done_with_before_the_wa
         world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "web")
         leaving = world.seen()
         await world.until(lambda: removals and world.cluster.federation(NAMESPACE, "web") is None)
-        engine.saw_namespace(NAMESPACE, {"team": "other"})
+        engine.saw_namespace(Namespace(NAMESPACE, {"team": "other"}))
         engine.saw_federation(leaving)
         await world.until(lambda: CONNECTION_FINALIZER not in world.cluster.connection("default").metadata.finalizers)
         await world.until_quiet()

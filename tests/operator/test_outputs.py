@@ -146,6 +146,18 @@ async def test_a_process_that_was_killed_takes_back_what_is_asked_for_no_more(wo
     assert "web-entra" not in await config_maps(world)
 
 
+async def test_a_namespace_goes_with_its_outputs_though_the_right_to_them_was_taken_away(
+    world: World, cluster: Cluster
+) -> None:
+    await create_account(world)
+    async with cluster.allowing_outputs():
+        await world.apply(world.federation(annotated(), output=OUTPUT))
+        await world.until_ready()
+    await world.kubectl("delete", "namespace", world.namespace, "--timeout=60s")
+
+    assert world.ours() == {}
+
+
 async def test_without_the_right_the_status_names_the_value_of_the_chart(world: World) -> None:
     await create_account(world)
     await world.apply(world.federation(annotated(), output=OUTPUT))

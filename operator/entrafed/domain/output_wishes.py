@@ -29,11 +29,13 @@ class Moment:
     """When, and with what, wishes are told: `now` in seconds since the epoch, `revocation_delay` in seconds.
 
     `authority` is where workloads sign in, without a slash at its end; None while the connection cannot be read.
+    `is_ending`: the namespace is being deleted.
     """
 
     now: float
     revocation_delay: float
     authority: str | None
+    is_ending: bool = False
 
 
 def recorded_outputs(federation: Federation) -> dict[Output, OutputStatus]:
@@ -42,10 +44,11 @@ def recorded_outputs(federation: Federation) -> dict[Output, OutputStatus]:
 
 
 def wishes_of(federation: Federation, knowledge: Knowledge, moment: Moment) -> tuple[Wish, ...]:
-    """What is asked for, and what was written before and is asked for no more."""
+    """What is asked for, and what was written before and is asked for no more. Nothing need be taken from a namespace
+    that goes itself, whoever may do it."""
     recorded = recorded_outputs(federation)
     if federation.metadata.deletion_timestamp is not None:
-        return tuple(_farewells(federation, recorded))
+        return () if moment.is_ending else tuple(_farewells(federation, recorded))
     asked = {wish.output: wish for wish in _asked(federation, knowledge, moment)}
     intent = Intent.KEEP if federation.spec.suspend else Intent.WITHDRAW
     left = (Wish(output, intent, problem=BEING_REMOVED, is_asked=False) for output in recorded if output not in asked)

@@ -28,10 +28,11 @@ _NAMESPACE = "{namespace}"
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """The namespace that asks."""
+    """The namespace that asks. One that `is_ending` is being deleted, with all that is in it."""
 
     name: str
     labels: Mapping[str, str]
+    is_ending: bool = False
 
 
 def rules_serving(rules: Iterable[Rule], namespace: Namespace) -> tuple[Rule, ...]:

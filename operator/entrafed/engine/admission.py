@@ -100,13 +100,12 @@ class Admitter:
         """What an admission of this object would be made from now."""
         metadata = federation.metadata
         connection = self._objects.connections.get(federation.spec.connection_ref.name)
-        namespace = self._objects.namespaces.get(metadata.namespace or "")
         return Inputs(
             generation=metadata.generation,
             leaving=metadata.deletion_timestamp is not None,
             request=metadata.reconcile_requested_at,
             connection=(connection.metadata.uid, connection.metadata.generation) if connection else None,
-            labels=frozenset(namespace.labels.items()) if namespace else None,
+            namespace=self._objects.namespaces.get(metadata.namespace or ""),
             partners=self._objects.partners_of(federation),
             retiring=retiring_of(federation),
         )

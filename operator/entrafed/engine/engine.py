@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from random import Random
 
 import structlog
@@ -243,11 +243,11 @@ class Engine:
         self._objects.connections.pop(name, None)
         self._admit_all(self._objects.users_of(name), is_change=True)
 
-    def saw_namespace(self, name: str, labels: Mapping[str, str]) -> None:
-        before = self._objects.namespaces.get(name)
-        self._objects.namespaces[name] = Namespace(name, dict(labels))
-        if before is None or dict(before.labels) != dict(labels):
-            self._admit_all(self._objects.in_namespace(name), is_change=before is not None)
+    def saw_namespace(self, namespace: Namespace) -> None:
+        before = self._objects.namespaces.get(namespace.name)
+        self._objects.namespaces[namespace.name] = namespace
+        if before != namespace:
+            self._admit_all(self._objects.in_namespace(namespace.name), is_change=before is not None)
 
     def namespace_gone(self, name: str) -> None:
         self._objects.namespaces.pop(name, None)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from entrafed.api.choices import DeletionPolicy
 from entrafed.api.federation import Federation
 from entrafed.api.reasons import Reason
 from entrafed.api.states import ItemState, OutputKind
@@ -129,7 +130,9 @@ class Outputs:
         if known is not None and known.admission is admission and monotonic < known.expires:
             return known
         sign_in = admission.ask.sign_in if admission.ask else None
-        moment = Moment(now, self._timing.revocation_delay, sign_in.login if sign_in else None)
+        login, namespace = sign_in.login if sign_in else None, admission.inputs.namespace
+        is_ending = namespace is not None and namespace.is_ending
+        moment = Moment(now, self._timing.revocation_delay, login, is_ending)
         wishes = wishes_of(federation, admission.knowledge, moment)
         expires = min((wish.until - now + monotonic for wish in wishes if wish.until is not None), default=math.inf)
         standings = {wish.output: _Standing(wish, None, monotonic) for wish in wishes}
@@ -212,8 +215,11 @@ class Outputs:
                 self._wake(uid)
 
     def _failed(self, federation: Federation, wish: Wish, failure: KubeProblem) -> _Standing:
-        """What the API server did not do. A ConfigMap that is to stay when its object goes is not worth waiting for."""
-        if isinstance(failure, KubeForbidden) and wish.intent is Intent.RELEASE:
+        """What the API server did not do. A ConfigMap that is to stay when its object goes is not worth waiting for,
+        nor one that is to go with it: the API server's garbage collector takes it away in any case."""
+        goes = federation.metadata.deletion_timestamp is not None and wish.output.kind is OutputKind.CONFIG_MAP
+        follows = goes and federation.spec.deletion_policy is DeletionPolicy.DELETE
+        if isinstance(failure, KubeForbidden) and (follows or wish.intent is Intent.RELEASE):
             return _Standing(wish, None, math.inf)
         match failure:
             case KubeForbidden():

@@ -7,6 +7,7 @@ from entrafed.api.connection import Connection
 from entrafed.api.federation import Federation
 from entrafed.api.metadata import FINALIZER
 from entrafed.api.reasons import Reason
+from entrafed.domain.rules import Namespace
 
 _REASONS = frozenset(reason.value for reason in Reason)
 
@@ -19,7 +20,7 @@ class Inputs:
     leaving: bool
     request: str | None
     connection: tuple[str, int] | None
-    labels: frozenset[tuple[str, str]] | None
+    namespace: Namespace | None
     partners: frozenset[tuple[str, str, int]] = frozenset()
     """Name, uid and generation of the connections of other tenants."""
     retiring: frozenset[tuple[str, float]] = frozenset()
@@ -31,7 +32,7 @@ class Inputs:
             self,
             connection=self.connection if earlier.connection else None,
             partners=frozenset(one for one in self.partners if one[0] in {name for name, _, _ in earlier.partners}),
-            labels=None if earlier.labels is None else self.labels,
+            namespace=None if earlier.namespace is None else self.namespace,
         )
         return known != earlier
 

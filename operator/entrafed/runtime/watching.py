@@ -10,6 +10,7 @@ from entrafed.api.connection import Connection, parse_connection
 from entrafed.api.federation import Federation, parse_federation
 from entrafed.api.metadata import Metadata
 from entrafed.api.parsing import InvalidObject, parse
+from entrafed.domain.rules import Namespace
 
 DELETED = "DELETED"
 
@@ -29,7 +30,7 @@ class Watcher(Protocol):
 
     def connection_gone(self, name: str) -> None: ...
 
-    def saw_namespace(self, name: str, labels: Mapping[str, str]) -> None: ...
+    def saw_namespace(self, namespace: Namespace) -> None: ...
 
     def namespace_gone(self, name: str) -> None: ...
 
@@ -83,8 +84,9 @@ class Feed:
                 self._watcher.namespace_gone(name)
             return
         self._namespaces[name] = uid
-        labels = body["metadata"].get("labels") or {}
-        self._watcher.saw_namespace(name, {str(key): str(value) for key, value in labels.items()})
+        labels = {str(key): str(value) for key, value in (body["metadata"].get("labels") or {}).items()}
+        is_ending = body["metadata"].get("deletionTimestamp") is not None
+        self._watcher.saw_namespace(Namespace(name, labels, is_ending))
 
 
 _METADATA = TypeAdapter(Metadata)

@@ -1,5 +1,6 @@
 """What is wished of each output, given what is known of the object."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -146,3 +147,10 @@ def test_who_leaves_takes_along_what_it_may(policy: str, since: str | None, inte
     rows = tuple(written(output, **({"deniedSince": since} if since else {})) for output in (ACCOUNT, MAP))
     found = wishes(Knowledge(), ITEM, output=ENTRA, rows=rows, deleted=DELETED, deletionPolicy=policy)
     assert {output: wish.intent for output, wish in found.items()} == intents
+
+
+@pytest.mark.parametrize("policy", ["Delete", "Retain"])
+def test_from_a_namespace_that_goes_itself_nothing_need_be_taken(policy: str) -> None:
+    rows = (written(ACCOUNT), written(MAP, deniedSince=DELETED))
+    one = federation(ITEM, output=ENTRA, status=status(*rows), deleted=DELETED, deletionPolicy=policy)
+    assert wishes_of(one, Knowledge(), replace(MOMENT, is_ending=True)) == ()

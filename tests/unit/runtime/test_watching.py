@@ -1,6 +1,5 @@
 """What watch events become for the engine."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from entrafed.api.connection import Connection
 from entrafed.api.federation import Federation
 from entrafed.api.metadata import Metadata
+from entrafed.domain.rules import Namespace
 from entrafed.runtime.watching import Feed
 from kube_world import connection, federation
 
@@ -30,8 +30,9 @@ class Heard:
     def connection_gone(self, name: str) -> None:
         self.calls.append(("connection_gone", name))
 
-    def saw_namespace(self, name: str, labels: Mapping[str, str]) -> None:
-        self.calls.append(("namespace", name, *sorted(labels.values())))
+    def saw_namespace(self, namespace: Namespace) -> None:
+        ends = ("ends",) if namespace.is_ending else ()
+        self.calls.append(("namespace", namespace.name, *sorted(namespace.labels.values()), *ends))
 
     def namespace_gone(self, name: str) -> None:
         self.calls.append(("namespace_gone", name))
@@ -102,6 +103,12 @@ def test_a_namespace_is_told_with_its_labels(feed: Feed, heard: Heard) -> None:
     feed.namespace(None, {"metadata": {"name": "bare", "uid": "u-2"}})
 
     assert heard.calls == [("namespace", "payments", "red"), ("namespace", "bare")]
+
+
+def test_a_namespace_that_is_being_deleted_is_told_as_such(feed: Feed, heard: Heard) -> None:
+    feed.namespace("MODIFIED", {"metadata": {"name": "old", "uid": "u", "deletionTimestamp": "2026-01-31T12:00:00Z"}})
+
+    assert heard.calls == [("namespace", "old", "ends")]
 
 
 def test_the_late_end_of_an_old_namespace_does_not_end_the_new_one(feed: Feed, heard: Heard) -> None:
