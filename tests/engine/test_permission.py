@@ -6,6 +6,7 @@ import copy
 from engine_world import EVERYTHING, IDENTITY, NAMESPACE, EngineWorld, Manifest, account, federation, oidc
 from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.states import ItemState
+from entrafed_lab.azure import Fault, ServiceName
 from entrafed_lab.azure.seed import BILLING_APP, HOME_TENANT, OPERATOR_APP, WEB_IDENTITY
 from lab_fixtures import CLUSTER_ISSUER
 
@@ -88,6 +89,31 @@ async def test_a_rule_that_comes_back_in_time_changes_nothing(world: EngineWorld
         await asyncio.sleep(2.5)
     assert world.azure.log.writes() == []
     assert world.seen().status.federated_credentials[0].denied_since is None
+
+
+async def test_what_cannot_be_told_for_a_while_is_denied_since_the_first_refusal_still(world: EngineWorld) -> None:
+    """Else an outage now and then would defer the removal for ever."""
+
+    def since() -> str | None:
+        return world.seen().status.federated_credentials[0].denied_since
+
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a")))
+        await world.until(world.is_ready)
+        world.connect(only(ACCOUNTS))
+        await world.until(lambda: world.reason() == "NotPermitted")
+        first = since()
+        await asyncio.sleep(1.1)  # times in a status are whole seconds
+        fault = world.azure.faults.add(Fault((ServiceName.GRAPH,), status=503))
+        world.cluster.request_reconcile(NAMESPACE, "web", "during the outage")
+        await world.until(lambda: world.reason() == "AzureUnavailable")
+        assert since() == first
+        fault.remove()
+        await world.until(lambda: world.reason() == "NotPermitted")
+        assert since() == first is not None
+        world.connect(EVERYTHING)
+        await world.until(world.is_ready)
+        assert since() is None
 
 
 async def test_a_withdrawn_rule_heeds_neither_suspend_nor_retain(world: EngineWorld) -> None:

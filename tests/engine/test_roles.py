@@ -442,6 +442,21 @@ async def test_a_rule_that_is_withdrawn_takes_back_the_role_after_the_delay(open
         await because(world, "Revoked")
 
 
+async def test_a_role_that_cannot_be_looked_up_any_more_is_taken_back_all_the_same(open_world: OpenWorld) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_roles(role("blobs")))
+        await ready(world)
+        await quiet(world)
+        world.azure.faults.add(Fault((ServiceName.ARM,), ("GET",), path_regex="roleDefinitions", status=503))
+        world.connect({**ALL_ASSIGNMENTS, "roleAssignments": [_allowed(QUEUE_READER)]})
+        look_again(world)
+        await until(lambda: role_item(world).denied_since is not None, A_WHILE)
+        assert role_item(world).reason == "AzureUnavailable"
+        await asyncio.sleep(world.timing.revocation_delay - 60.0)
+        assert len(roles_of(world)) == 1
+        await until(lambda: roles_of(world) == [], A_WHILE)
+
+
 async def test_a_role_that_no_rule_allows_is_denied_and_nothing_is_looked_up(open_world: OpenWorld) -> None:
     async with open_world() as world:
         world.connect({**ALL_ASSIGNMENTS, "roleAssignments": []})

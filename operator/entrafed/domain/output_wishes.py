@@ -89,7 +89,8 @@ def _annotations(output: Output, outcome: Outcome, knowledge: Knowledge) -> Wish
     problem, since = problem or IN_PROGRESS, outcome.denied_since
     if problem.reason is Reason.REVOKED or (_is_denied(problem) and since is None):
         return Wish(output, Intent.WITHDRAW, problem=problem, denied_since=since)
-    return Wish(output, Intent.KEEP, problem=problem, denied_since=since if _is_denied(problem) else None)
+    is_denied = _is_denied(problem) or knowledge.target is None
+    return Wish(output, Intent.KEEP, problem=problem, denied_since=since if is_denied else None)
 
 
 def _config_map(
@@ -99,14 +100,14 @@ def _config_map(
     problem, target = knowledge.problem, knowledge.target
     if problem is None and target is not None and moment.authority is not None:
         return Wish(output, Intent.WRITE, Content(_variables(target, moment.authority), follows))
+    problem, now = problem or IN_PROGRESS, moment.now
+    before = to_seconds(row.denied_since, unreadable=now) if row is not None and row.denied_since else None
     if not _is_denied(problem) and (target is None or knowledge.may_show_target):
-        return Wish(output, Intent.KEEP, problem=problem or IN_PROGRESS)
+        return Wish(output, Intent.KEEP, problem=problem, denied_since=before if target is None else None)
     if row is None or row.field_manager is None:
-        return Wish(output, Intent.KEEP, problem=problem or IN_PROGRESS)
-    now = moment.now
-    since = min(now, to_seconds(row.denied_since, unreadable=now) if row.denied_since else now)
+        return Wish(output, Intent.KEEP, problem=problem)
+    since = now if before is None else min(now, before)
     until = since + moment.revocation_delay
-    problem = problem or IN_PROGRESS
     if target is not None and until > now:
         return Wish(output, Intent.KEEP, problem=problem, denied_since=since, until=until)
     if target is not None and _is_denied(problem):

@@ -155,13 +155,21 @@ class Admitter:
         elif inputs.leaving or federation.spec.suspend:
             kept = before.kept | {trust.pair for trust in before.wanted}
             before = replace(before, stance=Stance.KEEP, wanted=frozenset(), kept=kept, items=())
-        outcomes = tuple(Outcome(item.name, (), problem) for item in federation.spec.federated_credentials)
         untold = self._assignments.untold(federation, problem)
-        knowledge = Knowledge(outcomes=outcomes, problem=problem, assignments=untold)
+        knowledge = Knowledge(outcomes=self._untold(federation, problem), problem=problem, assignments=untold)
         assigned = self._assignments.stand(federation, keep=inputs.leaving or federation.spec.suspend)
         return Admission(
             inputs, knowledge, parent=parent, ask=before, problem=problem, resolved=False, assigned=assigned
         )
+
+    def _untold(self, federation: Federation, problem: Problem) -> tuple[Outcome, ...]:
+        """The items of an object of which nothing can be told: what the status says was denied counts as that still."""
+        denied, recorded = withdrawn(federation), trusts_by_item(records_of(federation))
+        outcomes = []
+        for item in federation.spec.federated_credentials:
+            pairs = denied & {trust.pair for trust in recorded.get(item.name, ())}
+            outcomes.append(Outcome(item.name, (), problem, pairs, denied_since=0.0 if pairs else None))
+        return tuple(self._dated(federation, outcome, self._clock.now()) for outcome in outcomes)
 
     async def _stay(self, federation: Federation, inputs: Inputs, not_before: float) -> Admission:
         access = self._accesses.of(federation)

@@ -68,7 +68,7 @@ class AssignmentAdmitter:
 
     async def stay(self, federation: Federation, case: Case) -> Assigned:
         """An object that stays."""
-        judged = await self._outcomes(federation, case)
+        judged = self._with_lapsed(await self._outcomes(federation, case), federation, case)
         now = self._clock.now()  # of all items: what is over for one a moment later would have nobody to look at it
         outcomes = tuple(self._dated(federation, outcome, now) for outcome in judged)
         stance = Stance.KEEP if case.not_before is None else Stance.RECONCILE
@@ -92,8 +92,18 @@ class AssignmentAdmitter:
         return Assigned(outcomes, asks, first, min(dues, default=None))
 
     def untold(self, federation: Federation, problem: Problem) -> tuple[AssignmentOutcome, ...]:
-        """The items of an object of which nothing can be told."""
-        return tuple(AssignmentOutcome(section, name, problem=problem) for section, name in items_asked_for(federation))
+        """The items of an object of which nothing can be told: what the status says was denied counts as that still."""
+        since = {(section, name): time for section in Section for name, time in denials(federation, section) if time}
+        now = self._clock.now()
+        return tuple(
+            AssignmentOutcome(
+                section,
+                name,
+                problem=problem,
+                denied_since=to_seconds(since[section, name], unreadable=now) if (section, name) in since else None,
+            )
+            for section, name in items_asked_for(federation)
+        )
 
     def keep(self, federation: Federation) -> Asks:
         """An object of which nothing else is known than what its status records."""
@@ -186,6 +196,19 @@ class AssignmentAdmitter:
             )
             for (section, name), places in by_item.items()
         )
+
+    def _with_lapsed(
+        self, outcomes: tuple[AssignmentOutcome, ...], federation: Federation, case: Case
+    ) -> tuple[AssignmentOutcome, ...]:
+        """Of an item that cannot be told, what was made for it and no rule allows any more is denied as any other."""
+        refused = {(one.section, one.name): one.places for one in self._by_records(federation, case)}
+        told = []
+        for outcome in outcomes:
+            known = {place.parent for place in outcome.places}
+            places = refused.get((outcome.section, outcome.name), ()) if outcome.problem is not None else ()
+            lapsed = tuple(place for place in places if place.parent not in known)
+            told.append(replace(outcome, places=(*outcome.places, *lapsed), denied_since=0.0) if lapsed else outcome)
+        return tuple(told)
 
     def _allows(self, federation: Federation, one: Recorded, case: Case) -> bool:
         """Whether the rules allow what is recorded. Where they cannot be asked, what the status says counts."""

@@ -88,6 +88,14 @@ def test_what_cannot_be_told_now_is_kept(rows: tuple[Manifest, ...]) -> None:
         assert (wish.intent, wish.problem) == (Intent.KEEP, UNKNOWN)
 
 
+def test_what_was_denied_stays_so_since_then_while_nothing_can_be_told() -> None:
+    unresolved = Knowledge((Outcome("pods", (), UNKNOWN, denied_since=NOW - 1),), problem=UNKNOWN)
+    rows = (written(ACCOUNT), written(MAP, deniedSince="2026-01-31T12:50:00Z"))
+    found = wishes(unresolved, ITEM, output=ENTRA, rows=rows)
+    assert (found[ACCOUNT].denied_since, found[MAP].denied_since) == (NOW - 1, NOW - DELAY)
+    assert {wish.intent for wish in found.values()} == {Intent.KEEP}
+
+
 def test_what_is_denied_is_kept_until_it_is_revoked() -> None:
     assert wishes(allowed(DENIED, since=NOW - 1), ITEM)[ACCOUNT].intent is Intent.KEEP
     assert wishes(allowed(REVOKED, since=NOW - DELAY), ITEM)[ACCOUNT].intent is Intent.WITHDRAW

@@ -113,6 +113,13 @@ async def test_whoever_assigned_it_what_no_rule_allows_any_more_is_told_right_af
     assert await world(rule=rule).admitter.is_as_recorded(one) is (rule is ALLOWED)
 
 
+async def test_what_was_denied_stays_so_since_then_while_nothing_can_be_told() -> None:
+    made = world()
+    made.objects.namespaces.clear()
+    (outcome,) = (await made.admit(recorded(denied=OVER))).knowledge.assignments
+    assert outcome.denied_since == CREATED_AT
+
+
 async def test_what_was_denied_long_ago_is_taken_back() -> None:
     admission = await world(rule=DENYING).admit(recorded(denied=OVER))
     assert ask_at(admission).revoked == {IDENTITY}
