@@ -107,6 +107,9 @@ PLAIN: dict[str, Golden] = {
         tag="v1",
     ),
     "GitLab branch": gitlab("project_path:g/sub/p:ref_type:branch:ref:main", project="g/sub/p", branch="main"),
+    "GitLab project whose name begins with a dot": gitlab(
+        "project_path:g/.profile:ref_type:branch:ref:main", project="g/.profile", branch="main"
+    ),
     "GitLab tag": gitlab("project_path:g/p.x:ref_type:tag:ref:v1.0", project="g/p.x", tag="v1.0"),
     "GitLab by the project's id": gitlab(
         "project_id:4815162342:ref_type:branch:ref:main", projectId="4815162342", branch="main"

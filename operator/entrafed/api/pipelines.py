@@ -218,7 +218,7 @@ class GitLab:
             str,
             Field(max_length=512),
             like(
-                r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)+",
+                r"[A-Za-z0-9_.][A-Za-z0-9._-]*(/[A-Za-z0-9_.][A-Za-z0-9._-]*)+",
                 "must be the path of the project, like `group/subgroup/project`",
             ),
         ]

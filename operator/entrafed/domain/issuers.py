@@ -11,9 +11,9 @@ from entrafed.domain.asks import Record
 from entrafed.domain.credentials import Pair
 from entrafed.domain.findings import Outcome, Retirement
 
-_PRIVATE_NAMES = ("local", "localhost", "internal", "svc", "lan", "home.arpa")
-"""Names under which nobody on the internet finds anything: RFC 6761, 6762 and 8375, ICANN's `internal`, and
-Kubernetes' own."""
+_PRIVATE_NAMES = ("local", "localhost", "internal", "test", "invalid", "svc", "lan", "corp", "home", "home.arpa")
+"""Names under which nobody on the internet finds anything: RFC 6761, 6762 and 8375, ICANN's `internal`, what ICANN
+delegates to nobody because companies and households use it, and Kubernetes' own."""
 
 
 def is_unreachable(issuer: str) -> bool:

@@ -38,6 +38,8 @@ NOW, GRACE = 1_000_000.0, 1000.0
         "https://KUBERNETES.DEFAULT.SVC.CLUSTER.LOCAL.:443/",
         "https://oidc.corp.internal",
         "https://gitlab.localhost",
+        "https://github.contoso.corp/_services/token",
+        "https://100.64.0.7",
         "http://oidc.example",
         "kubernetes/serviceaccount",
         "https://",
@@ -58,6 +60,8 @@ def test_what_is_not_on_the_internet_cannot_be_read(issuer: str) -> None:
         "https://[2001:4860:4860::8888]:443",
         "https://local.example",
         "https://localhost.example.com",
+        "https://corp.example.com",
+        "https://home.example.com/corp",
         "https://xn--bcher-kva.example",
     ],
 )
