@@ -40,6 +40,7 @@ from entrafed.engine.recorded import (
     retiring_of,
     target_denied_since,
     trusts_by_item,
+    untold,
     withdrawn,
 )
 from entrafed.engine.table import Table
@@ -155,21 +156,13 @@ class Admitter:
         elif inputs.leaving or federation.spec.suspend:
             kept = before.kept | {trust.pair for trust in before.wanted}
             before = replace(before, stance=Stance.KEEP, wanted=frozenset(), kept=kept, items=())
-        untold = self._assignments.untold(federation, problem)
-        knowledge = Knowledge(outcomes=self._untold(federation, problem), problem=problem, assignments=untold)
+        outcomes = tuple(untold(federation, problem, self._clock.now()))
+        assignments = self._assignments.untold(federation, problem)
+        knowledge = Knowledge(outcomes=outcomes, problem=problem, assignments=assignments)
         assigned = self._assignments.stand(federation, keep=inputs.leaving or federation.spec.suspend)
         return Admission(
             inputs, knowledge, parent=parent, ask=before, problem=problem, resolved=False, assigned=assigned
         )
-
-    def _untold(self, federation: Federation, problem: Problem) -> tuple[Outcome, ...]:
-        """The items of an object of which nothing can be told: what the status says was denied counts as that still."""
-        denied, recorded = withdrawn(federation), trusts_by_item(records_of(federation))
-        outcomes = []
-        for item in federation.spec.federated_credentials:
-            pairs = denied & {trust.pair for trust in recorded.get(item.name, ())}
-            outcomes.append(Outcome(item.name, (), problem, pairs, denied_since=0.0 if pairs else None))
-        return tuple(self._dated(federation, outcome, self._clock.now()) for outcome in outcomes)
 
     async def _stay(self, federation: Federation, inputs: Inputs, not_before: float) -> Admission:
         access = self._accesses.of(federation)

@@ -1,6 +1,7 @@
 """What the status of an object records: the operator's own memory, in a place where a hand may have written too."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -10,6 +11,7 @@ from entrafed.api.formats import Guid, ManagedIdentityId
 from entrafed.api.states import Origin
 from entrafed.domain.asks import Record, recorded_pair, recorded_trust
 from entrafed.domain.credentials import Pair, Parent, ParentKind, Trust, resource_key
+from entrafed.domain.errors import Problem
 from entrafed.domain.findings import Outcome
 from entrafed.domain.targets import ResolvedTarget
 from entrafed.domain.times import to_seconds
@@ -91,6 +93,15 @@ def denied_since(federation: Federation, outcome: Outcome, now: float) -> float:
         and (item.name == outcome.name or not pairs.isdisjoint(recorded_pair(c) for c in item.credentials))
     )
     return min([now, *recorded])
+
+
+def untold(federation: Federation, problem: Problem, now: float) -> Iterator[Outcome]:
+    """The items of an object of which nothing can be told: what the status says was denied counts as that still."""
+    denied, recorded = withdrawn(federation), trusts_by_item(records_of(federation))
+    for item in federation.spec.federated_credentials:
+        pairs = denied & {trust.pair for trust in recorded.get(item.name, ())}
+        outcome = Outcome(item.name, (), problem, pairs)
+        yield replace(outcome, denied_since=denied_since(federation, outcome, now)) if pairs else outcome
 
 
 def target_denied_since(federation: Federation, now: float) -> float:
