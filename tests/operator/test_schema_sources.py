@@ -169,6 +169,7 @@ MISTAKES: dict[str, tuple[tuple[Manifest, str], str]] = {
         "may not have `ownerId` and `repositoryId` with a GitHub Enterprise Server: its subjects have no ids",
     ),
     "github.com as a host": (github("host", host="github.com", branch="main"), HOST),
+    "an organisation at github.com as a host": (github("host", host="contoso.github.com", branch="main"), HOST),
     "ghe.com without a subdomain": (github("host", host="ghe.com", branch="main"), HOST),
     "the issuer of ghe.com as a host": (github("host", host="token.actions.octocorp.ghe.com", branch="main"), HOST),
     "a host that is an address": (github("host", host="https://github.contoso.com", branch="main"), "must be a DNS"),

@@ -169,7 +169,7 @@ class GitHubActions:
         Annotated[
             DnsSubdomain,
             unlike(
-                r"(www\.|api\.)?github\.com|.*githubusercontent\.com|ghe\.com|.*\..*\.ghe\.com|[^.]*",
+                r"(.*\.)?github\.com|.*githubusercontent\.com|ghe\.com|.*\..*\.ghe\.com|[^.]*",
                 "must be `<subdomain>.ghe.com` or the host of a GitHub Enterprise Server; omit it for github.com",
             ),
         ]

@@ -44,15 +44,21 @@ def recorded_outputs(federation: Federation) -> dict[Output, OutputStatus]:
 
 
 def wishes_of(federation: Federation, knowledge: Knowledge, moment: Moment) -> tuple[Wish, ...]:
-    """What is asked for, and what was written before and is asked for no more. Nothing need be taken from a namespace
-    that goes itself, whoever may do it."""
+    """What is asked for, and what was written before and is asked for no more. In a namespace that goes itself nothing
+    is written, and nothing need be taken away."""
     recorded = recorded_outputs(federation)
     if federation.metadata.deletion_timestamp is not None:
         return () if moment.is_ending else tuple(_farewells(federation, recorded))
     asked = {wish.output: wish for wish in _asked(federation, knowledge, moment)}
-    intent = Intent.KEEP if federation.spec.suspend else Intent.WITHDRAW
+    if moment.is_ending:
+        asked = {output: _kept(wish) for output, wish in asked.items()}
+    intent = Intent.KEEP if federation.spec.suspend or moment.is_ending else Intent.WITHDRAW
     left = (Wish(output, intent, problem=BEING_REMOVED, is_asked=False) for output in recorded if output not in asked)
     return (*(replace(wish, drift=federation.spec.drift_policy) for wish in asked.values()), *left)
+
+
+def _kept(wish: Wish) -> Wish:
+    return replace(wish, intent=Intent.KEEP, content=None, problem=wish.problem or IN_PROGRESS)
 
 
 def _farewells(federation: Federation, recorded: dict[Output, OutputStatus]) -> Iterator[Wish]:

@@ -162,3 +162,11 @@ def test_from_a_namespace_that_goes_itself_nothing_need_be_taken(policy: str) ->
     rows = (written(ACCOUNT), written(MAP, deniedSince=DELETED))
     one = federation(ITEM, output=ENTRA, status=status(*rows), deleted=DELETED, deletionPolicy=policy)
     assert wishes_of(one, Knowledge(), replace(MOMENT, is_ending=True)) == ()
+
+
+def test_into_a_namespace_that_goes_itself_nothing_is_written() -> None:
+    former = Output(OutputKind.CONFIG_MAP, "former")
+    one = federation(ITEM, output=ENTRA, status=status(written(ACCOUNT), written(former)))
+    found = wishes_of(one, allowed(), replace(MOMENT, is_ending=True))
+    assert {wish.output: wish.intent for wish in found} == dict.fromkeys((ACCOUNT, MAP, former), Intent.KEEP)
+    assert all(wish.problem is not None for wish in found)  # what was not written before is not told to be
