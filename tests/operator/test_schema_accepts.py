@@ -82,6 +82,10 @@ ODD_BUT_RIGHT: dict[str, Manifest] = {
     ),
     "an environment with a colon and blanks within": federation(from_github(environment="prod: west 1")),
     "an issuer with a path and a slash at its end": federation(from_oidc("https://region.oic.example/tenant/cluster/")),
+    "the issuer of an AKS cluster": federation(from_oidc(f"https://westeurope.oic.prod-aks.azure.com/{TENANT}/{APP}/")),
+    "issuers that end like those that have no slash": federation(
+        from_oidc("https://gitlab.com.example/", name="a"), from_oidc("https://app.terraform.io/x/", name="b")
+    ),
     "an issuer at a port": federation(from_oidc("https://127.0.0.1:6443")),
     "two issuers that differ in a slash": federation(
         from_oidc("https://issuer.example", name="a"), from_oidc("https://issuer.example/", name="b")

@@ -265,6 +265,11 @@ MISTAKES: dict[str, tuple[Manifest, str, str]] = {
         "spec.clusterIssuers[0]",
         WILDCARD,
     ),
+    "the issuer of an AKS cluster without its slash": (
+        connection(clusterIssuers=[f"https://westeurope.oic.prod-aks.azure.com/{TENANT}/{TENANT}"]),
+        "spec.clusterIssuers[0]",
+        "must end with `/`: the issuer of an AKS cluster does, and Entra compares exactly",
+    ),
     "a cluster issuer with a blank": (connection(clusterIssuers=["https://x "]), "spec.clusterIssuers[0]", BLANKS),
     "a cluster issuer of Entra": (
         connection(clusterIssuers=[f"https://login.microsoftonline.com/{TENANT}/v2.0"]),

@@ -45,11 +45,15 @@ ROLE = "must be the ARN of an IAM role, like `arn:aws:iam::123456789012:role/web
 SPIFFE_ID = "must be the SPIFFE ID of a workload"
 ENTRA = "may not be an issuer of Entra"
 BITBUCKET = "may not be Bitbucket: its subjects name the step and so change with every run"
+NO_SLASH = "may not end with `/`: this issuer does not, and Entra compares exactly"
+SLASH = "must end with `/`: the issuer of an AKS cluster does, and Entra compares exactly"
 ENTRAS_AUDIENCE = "may not have an `audience` with `managedIdentity` or `azureDevOps.entraIssuer`"
 
 ITEMS = "spec.federatedCredentials"
 ITEM = f"{ITEMS}[0]"
 
+GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
+AKS = f"https://westeurope.oic.prod-aks.azure.com/{TENANT}/{ORGANIZATION}"
 GITHUB = {"repository": "contoso/web"}
 REUSED = {"claim": "job_workflow_ref", "value": WORKFLOW}
 GITLAB = {"project": "contoso/web", "branch": "main"}
@@ -257,6 +261,14 @@ MISTAKES: dict[str, tuple[tuple[Manifest, str], str]] = {
         BITBUCKET,
     ),
     "Bitbucket in capitals": (oidc("https://API.Bitbucket.org"), BITBUCKET),
+    "GitHub with a slash at its end": (oidc(f"{GITHUB_ISSUER}/"), NO_SLASH),
+    "an enterprise of GitHub with a slash at its end": (oidc(f"{GITHUB_ISSUER}/contoso-inc/"), NO_SLASH),
+    "a GitHub with data residency and a slash at its end": (oidc("https://token.actions.octocorp.ghe.com/"), NO_SLASH),
+    "GitLab with a slash at its end": (oidc("https://GitLab.com/"), NO_SLASH),
+    "HCP Terraform with a slash at its end": (oidc("https://app.eu.terraform.io/"), NO_SLASH),
+    "Google with a slash at its end": (oidc("https://accounts.google.com/"), NO_SLASH),
+    "an AKS cluster without the slash at its end": (oidc(AKS), SLASH),
+    "an older AKS cluster without the slash at its end": (oidc(f"https://oidc.prod-aks.azure.com/{TENANT}"), SLASH),
     # audiences
     "an audience of a managed identity": (
         (federation({**from_identity(), "audience": "api://AzureADTokenExchange"}), ITEM),

@@ -43,6 +43,17 @@ NOT_ENTRA = unlike(
 )
 
 
+NO_SLASH_WHERE_THERE_IS_NONE = unlike(
+    r"(?i)https://(token\.actions\.(githubusercontent\.com|[a-z0-9-]+\.ghe\.com)(/[^/]*)?|gitlab\.com"
+    r"|app\.(eu\.)?terraform\.io|accounts\.google\.com)/",
+    "may not end with `/`: this issuer does not, and Entra compares exactly",
+)
+SLASH_WHERE_THERE_IS_ONE = unlike(
+    r"(?i)https://([a-z0-9-]+\.oic|oidc)\.prod-aks\.azure\.com(/.*)?[^/]",
+    "must end with `/`: the issuer of an AKS cluster does, and Entra compares exactly",
+)
+"""Source: https://learn.microsoft.com/azure/aks/use-oidc-issuer"""
+
 Guid = Annotated[str, Field(max_length=36), like(GUID, "must be a GUID, like `11111111-2222-3333-4444-555555555555`")]
 
 ManagedIdentityId = Annotated[
@@ -74,7 +85,16 @@ DnsSubdomain = Annotated[
     ),
 ]
 
-Issuer = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, NO_WILDCARD, HTTPS, NOT_ENTRA]
+Issuer = Annotated[
+    str,
+    Field(max_length=MAX_VALUE),
+    NO_BLANKS_AROUND,
+    NO_WILDCARD,
+    HTTPS,
+    NOT_ENTRA,
+    NO_SLASH_WHERE_THERE_IS_NONE,
+    SLASH_WHERE_THERE_IS_ONE,
+]
 Subject = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, NO_WILDCARD]
 Audience = Annotated[str, Field(max_length=MAX_VALUE), NO_BLANKS_AROUND, NO_WILDCARD]
 Endpoint = Annotated[
