@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from assignment_world import ALL_ASSIGNMENTS
+from assignment_world import ALL_ASSIGNMENTS, look_again, partner
 from engine_world import NAMESPACE, EngineWorld, Manifest
 from entrafed.api.federation import Federation
 from entrafed.api.states import ItemState, Origin
@@ -26,10 +26,12 @@ from sequences.assignment_acts import (
     Delete,
     HostMadeAgain,
     IdentityMadeAgain,
+    LookAgain,
     OthersAssign,
     OthersGive,
     OthersTakeBack,
     OthersTakeRole,
+    PartnerRules,
     Place,
     Rules,
 )
@@ -39,6 +41,7 @@ from sequences.truth import incoherent
 
 REVOKED_BY = 700.0  # seconds
 RESYNC = 600.0  # seconds
+LETS_NOBODY_IN: Manifest = {"namespaces": {"names": [NAMESPACE]}, "targets": {"applications": [READER_APP]}}
 
 
 @dataclass
@@ -57,6 +60,7 @@ class Performance:
     their_roles: set[str] = field(default_factory=set)
     """Names of the role assignments that others made."""
     allowed: bool = True
+    partner_allows: bool = True
     steps: int = 0
 
     def __post_init__(self) -> None:
@@ -122,6 +126,12 @@ class Performance:
                 self.allowed = allowed
                 empty: Manifest = {"identityAssignments": [], "roleAssignments": [], "tenants": []}
                 self.world.connect(ALL_ASSIGNMENTS if allowed else {**ALL_ASSIGNMENTS, **empty})
+            case PartnerRules(allowed):
+                self.partner_allows = allowed
+                partner(self.world, *(() if allowed else (LETS_NOBODY_IN,)))
+            case LookAgain(slot):
+                if slot in self._objects():
+                    look_again(self.world, slot, f"step {self.steps}")
             case Restart():
                 await self.life.restart()
             case Kill():
@@ -254,7 +264,13 @@ class Performance:
             if self._recorded(one):
                 yield f"nothing is allowed, and {self._recorded(one)} was not taken back"
             return
-        missing = spec.wanted() - standing
+        wanted = spec.wanted()
+        if not self.partner_allows and TENANT in wanted:
+            wanted.remove(TENANT)
+            state = states.pop(PARTNER_TENANT)
+            if state is not ItemState.DENIED or TENANT in self._recorded(one):
+                yield f"the partner lets nobody in, and there is {state}, {self._recorded(one)}"
+        missing = wanted - standing
         blocked = set(filter(self._is_blocked, missing))
         missing -= blocked
         if missing and spec.drift == "Repair":

@@ -75,6 +75,20 @@ class Rules(Value):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class PartnerRules(Value):
+    """Whether the other tenant's connection lets the application in."""
+
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LookAgain(Value):
+    """A user wants an object compared with Azure now."""
+
+    slot: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class OthersAssign(Value):
     """Somebody else assigns; what is beyond `PLACES` is the application in the other tenant."""
 
@@ -111,8 +125,8 @@ class IdentityMadeAgain(Value):
 
 
 Act = (
-    Apply | Delete | Rules | OthersAssign | OthersTakeBack | OthersGive | OthersTakeRole | HostMadeAgain
-    | IdentityMadeAgain | Outage | Restart | Kill | KillAtWrite | Wait
+    Apply | Delete | Rules | PartnerRules | LookAgain | OthersAssign | OthersTakeBack | OthersGive | OthersTakeRole
+    | HostMadeAgain | IdentityMadeAgain | Outage | Restart | Kill | KillAtWrite | Wait
 )  # fmt: skip
 
 _slots = st.sampled_from(tuple(SLOTS))
@@ -134,6 +148,8 @@ _acts: st.SearchStrategy[Act] = st.one_of(
     _applies,
     st.builds(Delete, _slots),
     st.builds(Rules, st.sampled_from((True, True, False))),
+    st.builds(PartnerRules, st.sampled_from((True, True, False))),
+    st.builds(LookAgain, _slots),
     st.builds(OthersAssign, _places),
     st.builds(OthersTakeBack, _places),
     st.builds(OthersGive, _roles),

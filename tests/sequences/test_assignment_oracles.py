@@ -55,6 +55,10 @@ def forbid_it_behind_its_back(performance: Performance) -> None:
     performance.allowed = False
 
 
+def forbid_it_there_behind_its_back(performance: Performance) -> None:
+    performance.partner_allows = False
+
+
 def azure_of(performance: Performance) -> World:
     return performance.world.azure.world
 
@@ -71,6 +75,7 @@ def azure_of(performance: Performance) -> World:
         (MADE_BY_OTHERS, take_roles, "was somebody else's, and is gone"),
         ([*MADE_BY_OTHERS, IdentityMadeAgain(0)], detach, "and its dead entry is gone"),
         (ASKED, forbid_it_behind_its_back, "nothing is allowed, and there is"),
+        (ASKED, forbid_it_there_behind_its_back, "the partner lets nobody in, and there is"),
     ],
 )
 def test_what_is_broken_is_told(stage: Stage, acts: Sequence[Act], sabotage: Sabotage, told: str) -> None:
