@@ -171,6 +171,11 @@ OTHERS: dict[str, Golden] = {
         {"claim": "repository_owner", "value": "contoso"},
         {"claim": "repository_visibility", "value": "private"},
     ),
+    "GitHub repositories with a property of their organization": customised(
+        "repo_property_business-unit:Sales and more:ref:refs/heads/main",
+        {"claim": "repo_property_business-unit", "value": "Sales and more"},
+        {"claim": "ref", "value": "refs/heads/main"},
+    ),
     "GitHub whole repository, immutable": customised(
         "repo:contoso@1/web@2", REPO, **WEB, ownerId="1", repositoryId="2"
     ),

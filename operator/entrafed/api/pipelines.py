@@ -61,7 +61,7 @@ class SubjectClaim:
     claim: Annotated[
         str,
         Field(max_length=100),
-        like("[a-zA-Z0-9_]+", "must be the name of a claim, like `job_workflow_ref`"),
+        like("[a-zA-Z0-9_-]+", "must be the name of a claim, like `job_workflow_ref`"),
         unlike(
             "run_id|run_number|run_attempt|check_run_id",
             "may not be a claim that changes with every run: Entra compares exactly",
