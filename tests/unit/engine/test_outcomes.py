@@ -7,9 +7,11 @@ import pytest
 from entrafed.api.reasons import Reason
 from entrafed.domain.credentials import Pair, Trust
 from entrafed.domain.errors import AzureProblem, ProblemKind
+from entrafed.domain.times import to_text
 from golden_sources import ENTRA_SUBJECT
 from unit.domain.federations import (
     CLUSTER_ISSUER,
+    CREATED_AT,
     EVERYTHING,
     GROUP,
     IDENTITY,
@@ -21,7 +23,7 @@ from unit.domain.federations import (
     federation,
     oidc,
 )
-from unit.engine.admitting import APP, AUDIENCE, TIMING, WEB, Admitting, job, outcome, reason
+from unit.engine.admitting import APP, AUDIENCE, TIMING, WEB, Admitting, job, outcome, reason, row, status
 from unit.engine.port_fakes import problem
 
 ACCOUNT: Manifest = {"name": "pods", "serviceAccount": {"name": "web"}}
@@ -123,6 +125,24 @@ async def test_an_identity_that_was_made_again_is_followed() -> None:
     world.azure.identities[IDENTITY] = replace(WEB, principal_id="made-again")
     ask = await world.asked(federation(MACHINE))
     assert {trust.pair.subject for trust in ask.wanted} == {"made-again"}
+
+
+async def test_of_a_workspace_whose_plans_alone_are_allowed_the_plans_stay_and_the_applies_go() -> None:
+    world = Admitting()
+    prefix = "organization:contoso:project:web:workspace:prod:run_phase"
+    runs = {"name": "runs", "terraformCloud": {"organization": "contoso", "project": "web", "workspace": "prod"}}
+    issuer, plan, apply = "https://app.terraform.io", f"{prefix}:plan", f"{prefix}:apply"
+    both = [
+        {"credentialName": subject, "issuer": issuer, "subject": subject, "audience": AUDIENCE, "origin": "Operator"}
+        for subject in (plan, apply)
+    ]
+    world.connect(only({"issuer": issuer, "subjects": [f"{prefix}:plan"]}))
+    one = federation(runs, status=status(row("runs", *both, deniedSince=to_text(CREATED_AT))))
+    admission = await world.admit(one)
+    assert reason(admission, "runs") is Reason.NOT_PERMITTED
+    assert admission.ask is not None
+    assert admission.ask.kept == {Pair(issuer, plan)}
+    assert admission.ask.revoked == {Pair(issuer, apply)}
 
 
 # What can never work
