@@ -56,6 +56,35 @@ async def test_a_host_that_is_gone_keeps_no_object(open_world: OpenWorld) -> Non
         await gone(world)
 
 
+@pytest.mark.parametrize("left", [[assigned("web", WEB_SITE)], []], ids=["of the item", "with the item"])
+async def test_a_host_that_is_gone_and_asked_for_no_more_is_forgotten(
+    open_world: OpenWorld, left: list[Manifest]
+) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", API_VM, WEB_SITE)))
+        await ready(world)
+        world.azure.world.delete_host(API_VM)
+        world.cluster.apply(with_hosts(*left))
+        await ready(world)
+        await quiet(world)
+        rows = [row.resource_id for item in world.seen().status.identity_assignments for row in item.resources]
+        assert rows == [WEB_SITE.lower() for _ in left]
+        world.azure.log.clear()
+        await asyncio.sleep(A_WHILE)
+        assert requests(world, "hosts.get", API_VM) == 0, "nobody is interested in it any more"
+
+
+async def test_a_host_that_is_missing_for_a_moment_is_not_forgotten(open_world: OpenWorld) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", API_VM, WEB_SITE)))
+        await ready(world)
+        missing = Fault((ServiceName.ARM,), ("GET",), path_regex="api-1", status=404, code="ResourceNotFound", times=1)
+        world.azure.faults.add(missing)
+        world.cluster.apply(with_hosts(assigned("web", WEB_SITE)))
+        await ready(world)
+        assert at(world, API_VM) == set()
+
+
 async def test_a_host_that_fails_keeps_no_other_thing_from_being_cleaned_up(open_world: OpenWorld) -> None:
     async with open_world() as world, world.operator():
         item = assigned("web", API_VM, API_NODES)
@@ -229,6 +258,20 @@ async def test_a_rule_that_is_withdrawn_takes_back_what_it_allowed_after_the_del
         told = {event.reason for event in world.cluster.events}
         assert "suspend" in more or told >= {"NotPermitted", "Revoked"}
         assert all(not item.resources for item in world.seen().status.identity_assignments)
+
+
+async def test_of_an_object_that_retains_only_the_hosts_that_no_rule_allows_lose_the_identity(
+    open_world: OpenWorld,
+) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", API_VM, API_NODES), deletionPolicy="Retain"))
+        await ready(world)
+        only = {"managedIdentities": [f"{GROUP}/*"], "resources": [API_VM]}
+        world.connect({**ALL_ASSIGNMENTS, "identityAssignments": [only]})
+        await because(world, "NotPermitted")
+        deleted(world)
+        await gone(world)
+        assert (at(world, API_VM), at(world, API_NODES)) == ({"api"}, set())
 
 
 async def test_a_rule_that_comes_back_in_time_changes_nothing(open_world: OpenWorld) -> None:

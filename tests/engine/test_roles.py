@@ -103,6 +103,37 @@ async def test_a_role_may_be_named_by_its_id_and_is_the_same(open_world: OpenWor
         assert world.azure.log.writes() == []
 
 
+@pytest.mark.parametrize("then", ["suspended", "deleted with Retain"])
+async def test_a_role_named_in_another_case_is_allowed_as_long_as_any(open_world: OpenWorld, then: str) -> None:
+    """Azure finds `reader` for Reader, and rules name roles as Azure does."""
+    item = role("blobs", BLOB_CONTRIBUTOR.lower())
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_roles(item))
+        await ready(world)
+        assert [row.role for row in role_item(world).assignments] == [BLOB_CONTRIBUTOR]
+        if then == "suspended":
+            world.cluster.apply(with_roles(item, suspend=True))
+            await asyncio.sleep(world.timing.revocation_delay * 1.2)
+        else:
+            world.cluster.apply(with_roles(item, deletionPolicy="Retain"))
+            deleted(world)
+            await gone(world)
+        assert len(roles_of(world)) == 1
+
+
+async def test_a_role_is_not_kept_alive_by_the_name_of_another(open_world: OpenWorld) -> None:
+    """A suspended object is judged by what its status records, which an edit of its spec must not colour."""
+    async with open_world() as world, world.operator():
+        allowed = _allowed(BLOB_CONTRIBUTOR_ID, QUEUE_READER)
+        world.connect({**ALL_ASSIGNMENTS, "roleAssignments": [allowed]})
+        world.cluster.apply(with_roles(role("blobs", BLOB_CONTRIBUTOR_ID)))
+        await ready(world)
+        world.cluster.apply(with_roles(role("blobs", QUEUE_READER), suspend=True))
+        await because(world, "Suspended")
+        world.connect({**ALL_ASSIGNMENTS, "roleAssignments": [_allowed(QUEUE_READER)]})
+        await until(lambda: roles_of(world) == [], world.timing.revocation_delay * 1.2)
+
+
 async def test_a_role_that_nobody_knows_is_told(open_world: OpenWorld) -> None:
     async with open_world() as world, world.operator():
         world.connect({**ALL_ASSIGNMENTS, "roleAssignments": [_allowed("Reader of Minds")]})
@@ -426,6 +457,18 @@ async def test_a_scope_that_is_gone_keeps_no_object(open_world: OpenWorld) -> No
         world.azure.faults.add(missing)
         deleted(world)
         await gone(world)
+
+
+async def test_a_scope_that_is_gone_and_asked_for_no_more_is_forgotten(open_world: OpenWorld) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_roles(role("blobs")))
+        await ready(world)
+        world.azure.world.roles.remove_at(STORAGE_ACCOUNT)
+        missing = Fault((ServiceName.ARM,), path_regex="roleAssignments", status=404, code="ResourceNotFound")
+        world.azure.faults.add(missing)
+        world.cluster.apply(with_roles())
+        await ready(world)
+        assert world.seen().status.role_assignments == ()
 
 
 async def test_a_rule_that_is_withdrawn_takes_back_the_role_after_the_delay(open_world: OpenWorld) -> None:

@@ -15,7 +15,7 @@ from entrafed.api.reasons import Reason
 from entrafed.domain.assignment_summary import AssignmentItem, AssignmentRow
 from entrafed.domain.errors import Problem
 from entrafed.domain.findings import Section
-from entrafed.domain.roles import is_guid, role_and_principal
+from entrafed.domain.roles import role_and_principal
 from entrafed.domain.states import state_of
 
 ALL_WELL = "Azure holds exactly what is asked for"
@@ -36,29 +36,8 @@ def identity_rows(items: Iterable[AssignmentItem]) -> tuple[IdentityAssignmentSt
     )
 
 
-def role_rows(federation: Federation, items: Iterable[AssignmentItem]) -> tuple[RoleAssignmentStatus, ...]:
+def role_rows(items: Iterable[AssignmentItem]) -> tuple[RoleAssignmentStatus, ...]:
     """The section of roles at scopes."""
-    asked = {item.name: item.role for item in federation.spec.role_assignments}
-    recorded = {
-        one.name: {row.role_definition_id: row.role for row in one.assignments}
-        for one in federation.status.role_assignments
-    }
-
-    def role(item: AssignmentItem, row: AssignmentRow) -> AssignedRole:
-        role_id, principal_id = role_and_principal(row.key)
-        before = recorded.get(item.name, {}).get(role_id)
-        name = before or (asked.get(item.name) if not is_guid(asked.get(item.name, "")) else None)
-        return AssignedRole(
-            scope=row.place,
-            role=name,
-            role_definition_id=role_id,
-            principal_id=principal_id,
-            condition=row.value or None,
-            assignment_name=row.id_,
-            origin=row.origin,
-            state=row.state,
-        )
-
     return tuple(
         RoleAssignmentStatus(
             name=item.name,
@@ -66,7 +45,7 @@ def role_rows(federation: Federation, items: Iterable[AssignmentItem]) -> tuple[
             reason=_reason(item.problem),
             message=_message(item.problem),
             denied_since=item.denied_since,
-            assignments=tuple(role(item, row) for row in sorted(item.rows, key=lambda row: (row.place, row.key))),
+            assignments=tuple(_role(row) for row in sorted(item.rows, key=lambda row: (row.place, row.key))),
         )
         for item in _of(items, Section.ROLES)
     )
@@ -106,6 +85,20 @@ def _identity(row: AssignmentRow) -> AssignedIdentity:
         identity_id=row.key,
         principal_id=row.value,
         instance_id=row.instance or None,
+        origin=row.origin,
+        state=row.state,
+    )
+
+
+def _role(row: AssignmentRow) -> AssignedRole:
+    role_id, principal_id = role_and_principal(row.key)
+    return AssignedRole(
+        scope=row.place,
+        role=row.role or None,
+        role_definition_id=role_id,
+        principal_id=principal_id,
+        condition=row.value or None,
+        assignment_name=row.id_,
         origin=row.origin,
         state=row.state,
     )

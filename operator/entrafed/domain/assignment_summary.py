@@ -24,6 +24,7 @@ from entrafed.domain.findings import (
     Place,
     Section,
 )
+from entrafed.domain.recorded_rows import identities_in, roles_in, tenants_in
 from entrafed.domain.roles import role_key
 from entrafed.domain.times import to_text
 
@@ -48,7 +49,7 @@ NO_ROOM = Problem(
 @dataclass(frozen=True, slots=True)
 class AssignmentRow:
     """One assignment of an item as a status shows it, whatever its section. `place` is the id of the parent, of a
-    tenant its own; `id_` Azure's own id of it."""
+    tenant its own; `id_` Azure's own id of it; `role` as in `Place`."""
 
     place: str
     key: str
@@ -57,6 +58,7 @@ class AssignmentRow:
     state: AssignmentState
     instance: str = ""
     id_: str | None = None
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,7 @@ def _placed(place: Place, finding: AssignmentFinding | None) -> tuple[Assignment
         state=_STATES[standing.progress],
         instance=finding.instance,
         id_=standing.id_,
+        role=place.role,
     )
     return (row if is_told else None), standing.problem
 
@@ -223,7 +226,7 @@ def _leftover(
 
 
 def _recorded(federation: Federation) -> dict[tuple[Section, str], tuple[AssignmentRow, ...]]:
-    """What the status shows, by section and item."""
+    """What the status shows, by section and item; what no operator can have written is forgotten."""
     status = federation.status
     recorded: dict[tuple[Section, str], tuple[AssignmentRow, ...]] = {}
     for identity in status.identity_assignments:
@@ -236,7 +239,7 @@ def _recorded(federation: Federation) -> dict[tuple[Section, str], tuple[Assignm
                 one.state,
                 one.instance_id or "",
             )
-            for one in identity.resources
+            for one in identities_in(identity)
         )
     for role in status.role_assignments:
         recorded[Section.ROLES, role.name] = tuple(
@@ -247,11 +250,12 @@ def _recorded(federation: Federation) -> dict[tuple[Section, str], tuple[Assignm
                 one.origin,
                 one.state,
                 id_=one.assignment_name,
+                role=one.role or "",
             )
-            for one in role.assignments
+            for one in roles_in(role)
         )
     client_id = status.target.client_id if status.target else None
-    for tenant in status.tenants:
+    for tenant in tenants_in(status.tenants):
         if tenant.origin is not None and tenant.assignment is not None and client_id is not None:
             row = AssignmentRow(
                 tenant.tenant_id, client_id, "", tenant.origin, tenant.assignment, id_=tenant.service_principal_id

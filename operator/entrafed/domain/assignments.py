@@ -70,6 +70,12 @@ class AssignmentAsk(Asker):
     def needs_look(self) -> bool:
         return self.needs_look_for(self.revoked)
 
+    @property
+    def wants_nothing(self) -> bool:
+        """Whether all it asks of a parent is that nothing of its own stands there: one that is gone has nothing."""
+        wants = self.stance is Stance.RECONCILE and self.wanted
+        return not wants and not any(self.holds(record.assignment.key) for record in self.records)
+
     def has_recorded(self, key: str) -> bool:
         return any(record.assignment.key == key for record in self.records)
 

@@ -146,12 +146,13 @@ class Section(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Place:
     """One assignment that an item asks for, at one parent. With a `problem` it is not asked for now: denied, when that
-    is NotPermitted or Revoked, else unknown."""
+    is NotPermitted or Revoked, else unknown. `role` is the name of a role that was asked for by its name."""
 
     parent: Parent
     assignment: Assignment
     sign_in: SignIn
     problem: Problem | None = None
+    role: str = ""
 
     @property
     def is_denied(self) -> bool:

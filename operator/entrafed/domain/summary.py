@@ -91,7 +91,7 @@ def summarise(federation: Federation, knowledge: Knowledge, now: float) -> Feder
         ),
         federated_credentials=tuple(_row(item) for item in sorted(items, key=lambda i: i.name)),
         identity_assignments=identity_rows(assigned),
-        role_assignments=role_rows(federation, assigned),
+        role_assignments=role_rows(assigned),
         tenants=tenant_rows(federation, assigned),
         outputs=sorted_rows(output_row(one) for one in knowledge.outputs[:MAX_ITEMS]),
         conditions=conditions.all(),

@@ -157,7 +157,7 @@ class AssignmentSettler:
                 seen = await self._azure.assignments(sign_in, parent, keys)
             except NotFound as missing:
                 # Resource Manager answers 403, not 404, where it shows nothing: a miss is one of somebody who sees.
-                if any(ask.is_leaving for ask in looking):
+                if any(ask.wants_nothing for ask in looking):
                     self._absences.proved(parent, own_identity_was_read=True)
                 reported = all(self._heard.is_from_before(ask.uid) for ask in looking)
                 waited = self._absences.living(parent, missing.problem, reported)
@@ -170,15 +170,20 @@ class AssignmentSettler:
         return unseen
 
     def _report_unseen(self, parent: Parent, unseen: dict[SignIn | None, Problem]) -> float:
-        """Nobody could look: that is the finding of all."""
-        gone = self._absences.is_proved(parent)
-        asks, problems = self._table.asks_of(parent), list(unseen.values())
-        for ask in asks:
-            if ask.sign_in in unseen:
-                self._note(ask, parent, AssignmentFinding(problem=unseen[ask.sign_in], clean=gone and ask.is_leaving))
-        if any(ask.is_leaving for ask in asks) and not gone and self._absences.is_suspected(parent):
-            problems.append(replace(problems[0], kind=ProblemKind.WAITING, after=self._timing.gone_interval))
-        return self._pace.next_try(parent, problems)
+        """Nobody could look: that is the finding of all, but of those who have nothing where there is nothing."""
+        gone, problems = self._absences.is_proved(parent), list[Problem]()
+        for ask in self._table.asks_of(parent):
+            if ask.sign_in not in unseen:
+                continue
+            if ask.wants_nothing and gone:
+                self._note(ask, parent, AssignmentFinding(clean=ask.is_leaving))
+                continue
+            problem = unseen[ask.sign_in]
+            self._note(ask, parent, AssignmentFinding(problem=problem))
+            problems.append(problem)
+            if ask.wants_nothing and self._absences.is_suspected(parent):
+                problems.append(replace(problem, kind=ProblemKind.WAITING, after=self._timing.gone_interval))
+        return self._pace.next_try(parent, problems) if problems else self.lanes.until_resync(parent)
 
     # Writing
 

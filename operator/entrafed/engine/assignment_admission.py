@@ -120,13 +120,13 @@ class AssignmentAdmitter:
         """An object that is being deleted. Rules are asked of what is to stay; where they cannot be, what the status
         says was denied counts."""
         case = self._case_of_leaver(federation)
-        if case is not None:
-            refused = (o for o in self._by_records(federation, case) if o.denied_since is not None)
-            denied = frozenset((outcome.section, outcome.name) for outcome in refused)
-        else:
-            rows = ((section, *row) for section in Section for row in denials(federation, section))
-            denied = frozenset((section, name) for section, name, since in rows if since is not None)
-        return asks_of_leaver(federation, lambda name: self._sign_in(name, case), stance, denied)
+
+        def is_allowed(one: Recorded) -> bool:
+            if case is not None:
+                return self._allows(federation, one, case)
+            return dict(denials(federation, one.section)).get(one.record.item) is None
+
+        return asks_of_leaver(federation, lambda name: self._sign_in(name, case), stance, is_allowed)
 
     def is_allowed(self, federation: Federation, case: Case) -> bool:
         """Whether the rules allow all that the status shows. Azure is not asked."""

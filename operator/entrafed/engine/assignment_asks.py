@@ -1,6 +1,6 @@
 """The asks at hosts, scopes and tenants that the items of an object make, and those that what is recorded makes."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from entrafed.api.federation import Federation
@@ -76,16 +76,16 @@ def asks_to_keep(federation: Federation) -> Asks:
 
 
 def asks_of_leaver(
-    federation: Federation, sign_in_by: SignInBy, stance: Stance, denied: Collection[tuple[Section, str]]
+    federation: Federation, sign_in_by: SignInBy, stance: Stance, is_allowed: Callable[[Recorded], bool]
 ) -> Asks:
-    """What is recorded of an object that is being deleted. `denied` are items, by section and name, whose assignments
-    do not outlive it whatever its `deletionPolicy`."""
-    recorded = [
-        one for one in assignments_recorded(federation) if not one.outlives or (one.section, one.record.item) in denied
-    ]
+    """What is recorded of an object that is being deleted. What is not allowed does not outlive it, whatever its
+    `deletionPolicy`."""
+    everything = assignments_recorded(federation)
+    denied = frozenset(one for one in everything if not is_allowed(one))
+    recorded = [one for one in everything if not one.outlives or one in denied]
     shares = _recorded_shares(recorded, sign_in_by)
     for one in recorded:
-        if (one.section, one.record.item) in denied:
+        if one in denied:
             shares[one.parent].revoked.add(one.record.assignment.key)
     asks = {parent: _ask(federation, parent, share, stance) for parent, share in shares.items()}
     return {parent: ask for parent, ask in asks.items() if stance is Stance.LEAVE or ask.revoked}

@@ -3,24 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter, ValidationError
-
 from entrafed.api.assignment_status import AssignmentState
-from entrafed.api.assignments import HostId, ScopeId
 from entrafed.api.choices import DeletionPolicy
 from entrafed.api.federation import Federation
-from entrafed.api.formats import Guid, ManagedIdentityId
 from entrafed.api.states import Origin
 from entrafed.domain.assignments import Assignment, AssignmentRecord, Progress
 from entrafed.domain.credentials import Parent, ParentKind, resource_key
 from entrafed.domain.findings import Section
+from entrafed.domain.recorded_rows import identities_in, roles_in, tenants_in
 from entrafed.domain.roles import granted
 from entrafed.engine.recorded import pinned_target
-
-_GUID: TypeAdapter[str] = TypeAdapter(Guid)
-_HOST: TypeAdapter[str] = TypeAdapter(HostId)
-_SCOPE: TypeAdapter[str] = TypeAdapter(ScopeId)
-_IDENTITY: TypeAdapter[str] = TypeAdapter(ManagedIdentityId)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,42 +57,28 @@ def denials(federation: Federation, section: Section) -> list[tuple[str, str | N
 
 def _hosts(federation: Federation, tenant_id: str) -> Iterator[Recorded]:
     for item in federation.status.identity_assignments:
-        for row in item.resources:
-            try:
-                host = resource_key(_HOST.validate_python(row.resource_id))
-                identity = resource_key(_IDENTITY.validate_python(row.identity_id))
-                principal = _GUID.validate_python(row.principal_id).lower()
-            except ValidationError:
-                continue
-            assignment = Assignment(identity, principal)
+        for row in identities_in(item):
+            assignment = Assignment(resource_key(row.identity_id), row.principal_id.lower())
             record = AssignmentRecord(item.name, assignment, _progress(row.state), row.instance_id or "")
-            yield Recorded(Section.IDENTITIES, Parent(ParentKind.HOST, tenant_id, host), record, row.origin)
+            parent = Parent(ParentKind.HOST, tenant_id, resource_key(row.resource_id))
+            yield Recorded(Section.IDENTITIES, parent, record, row.origin)
 
 
 def _roles(federation: Federation, tenant_id: str) -> Iterator[Recorded]:
     for item in federation.status.role_assignments:
-        for row in item.assignments:
-            try:
-                scope = resource_key(_SCOPE.validate_python(row.scope))
-                role = _GUID.validate_python(row.role_definition_id)
-                principal = _GUID.validate_python(row.principal_id)
-            except ValidationError:
-                continue
-            assignment = granted(role, principal, row.condition)
+        for row in roles_in(item):
+            assignment = granted(row.role_definition_id, row.principal_id, row.condition)
             record = AssignmentRecord(item.name, assignment, _progress(row.state))
-            parent = Parent(ParentKind.SCOPE, tenant_id, scope)
+            parent = Parent(ParentKind.SCOPE, tenant_id, resource_key(row.scope))
             yield Recorded(Section.ROLES, parent, record, row.origin, role=row.role or "")
 
 
 def _tenants(federation: Federation, client_id: str) -> Iterator[Recorded]:
     policies = {tenant.tenant_id.lower(): tenant.deletion_policy for tenant in federation.spec.tenants}
-    for row in federation.status.tenants:
+    for row in tenants_in(federation.status.tenants):
         if row.origin is None or row.assignment is None or not row.connection:
             continue
-        try:
-            tenant_id = _GUID.validate_python(row.tenant_id).lower()
-        except ValidationError:
-            continue
+        tenant_id = row.tenant_id.lower()
         record = AssignmentRecord(tenant_id, Assignment(client_id), _progress(row.assignment))
         parent = Parent(ParentKind.TENANT_APP, tenant_id, client_id)
         outlives = policies.get(tenant_id, row.deletion_policy) is DeletionPolicy.RETAIN

@@ -135,7 +135,8 @@ class Wishes:
             return replace(outcome, problem=waiting)
         except AzureProblem as failure:
             return replace(outcome, problem=failure.problem)
-        return replace(outcome, places=(Place(parent, granted(role.id, principal_id, item.condition), case.sign_in),))
+        assignment = granted(role.id, principal_id, item.condition)
+        return replace(outcome, places=(Place(parent, assignment, case.sign_in, role=role.name),))
 
     async def _definition(self, role: str, scope: str, case: WishCase) -> RoleDefinition | None:
         """The role that a name stands for at a scope; None where no rule allows any, and nothing is looked at."""

@@ -162,6 +162,43 @@ def test_a_place_that_left_its_item_is_shown_until_it_is_gone() -> None:
     assert [row.resource_id for row in item(status).resources] == [VM]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"resourceId": "/../web-1"}, {"identityId": "/api?"}, {"principalId": "none"}],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_an_identity_that_no_operator_can_have_recorded_is_forgotten(wrong: Manifest) -> None:
+    place = {"resourceId": VM, "identityId": API.key, "principalId": PRINCIPAL, "origin": "Operator"}
+    assert told(_with_row("identityAssignments", resources=[place | wrong])).identity_assignments == ()
+    assert len(told(_with_row("identityAssignments", resources=[place])).identity_assignments) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"scope": "/../data"}, {"roleDefinitionId": "Reader"}, {"principalId": "none"}],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_a_role_that_no_operator_can_have_recorded_is_forgotten(wrong: Manifest) -> None:
+    place = {"scope": SCOPE, "roleDefinitionId": ROLE, "principalId": PRINCIPAL, "origin": "Operator"}
+    assert told(_with_row("roleAssignments", assignments=[place | wrong])).role_assignments == ()
+    assert len(told(_with_row("roleAssignments", assignments=[place])).role_assignments) == 1
+
+
+def test_a_tenant_that_no_operator_can_have_recorded_is_forgotten() -> None:
+    there = frozenset({THERE, replace(THERE, tenant_id="../graph")})
+    entered = {"connection": "partner", "deletionPolicy": "Delete", "origin": "Operator", "assignment": "Assigned"}
+    rows = [_with_row("tenants", tenantId=tenant_id, **entered) for tenant_id in ("../graph", OTHER_TENANT)]
+    assert [len(told(one, places=there).tenants) for one in rows] == [0, 1]
+
+
+def _with_row(section: str, **row: Any) -> Federation:
+    """An object of whose spec nothing is left but a row in the status."""
+    row = {"name": "left", "state": "Synced", "reason": "Synced", "message": "", **row}
+    for place in row.get("resources", []) + row.get("assignments", []):
+        place["state"] = "Assigned"
+    return federation(status={"observedGeneration": 1, section: [row], "target": PINNED})
+
+
 def test_a_full_item_forgets_nothing_of_ours_for_what_is_new() -> None:
     before = [VM.replace("web-1", f"old-{number}") for number in range(MAX_PLACES)]
     found = {Parent(ParentKind.HOST, TENANT, host): left() for host in before} | {HOST: standing()}
@@ -212,16 +249,13 @@ def test_what_moves_is_told_before_what_stalls() -> None:
     assert item(told(federation(), web(HOST, OTHER_HOST), found=found)).reason == Reason.HOST_BUSY
 
 
-def test_a_role_is_shown_by_the_name_it_was_asked_for_by() -> None:
-    outcome = AssignmentOutcome(Section.ROLES, "blobs", (Place(AT_SCOPE, GIVEN, SIGN_IN),))
-    asked = [{"name": "blobs", "role": "Blob Writer", "scope": SCOPE}]
-    status = told(federation(roleAssignments=asked), outcome, found={AT_SCOPE: standing(GIVEN)})
+@pytest.mark.parametrize("name", ["Blob Writer", ""])
+def test_a_role_is_shown_by_the_name_that_azure_has_for_it_where_it_was_asked_for_by_name(name: str) -> None:
+    outcome = AssignmentOutcome(Section.ROLES, "blobs", (Place(AT_SCOPE, GIVEN, SIGN_IN, role=name),))
+    status = told(federation(), outcome, found={AT_SCOPE: standing(GIVEN)})
     (row,) = status.role_assignments[0].assignments
-    assert (row.role, row.role_definition_id, row.principal_id) == ("Blob Writer", ROLE, PRINCIPAL)
+    assert (row.role, row.role_definition_id, row.principal_id) == (name or None, ROLE, PRINCIPAL)
     assert (row.scope, row.assignment_name, row.condition) == (SCOPE, "id", None)
-    asked[0]["role"] = ROLE
-    status = told(federation(roleAssignments=asked), outcome, found={AT_SCOPE: standing(GIVEN)})
-    assert status.role_assignments[0].assignments[0].role is None
 
 
 def in_tenant(policy: str = "Retain", *, asked: bool = True, **more: Any) -> Federation:

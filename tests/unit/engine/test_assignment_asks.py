@@ -14,6 +14,7 @@ from entrafed.domain.credentials import Parent, ParentKind
 from entrafed.domain.errors import ProblemKind
 from entrafed.domain.findings import AssignmentOutcome, Place, Section
 from entrafed.engine.assignment_asks import asks_of_items, asks_of_leaver, asks_to_keep, with_records
+from entrafed.engine.assignment_records import Recorded
 from unit.domain.federations import CLIENT, GROUP, OTHER_TENANT, TENANT, federation
 from unit.engine.admitting import status
 from unit.engine.port_fakes import SIGN_IN, problem
@@ -32,6 +33,14 @@ API_ONLY, NOTHING = frozenset({API.key}), frozenset[str]()
 
 def by_name(name: str | None) -> SignIn | None:
     return SIGN_IN if name is None else ABROAD
+
+
+def allowed(_: Recorded) -> bool:
+    return True
+
+
+def denied(_: Recorded) -> bool:
+    return False
 
 
 def asked(
@@ -112,25 +121,24 @@ def test_an_object_that_nothing_is_known_of_keeps_what_is_recorded() -> None:
 
 
 def test_one_who_leaves_takes_back_what_is_recorded() -> None:
-    asks = asks_of_leaver(at_host(), by_name, Stance.LEAVE, ())
+    asks = asks_of_leaver(at_host(), by_name, Stance.LEAVE, allowed)
     assert asks[HOST].stance is Stance.LEAVE
     assert asks[HOST].wanted == frozenset()
 
 
 def test_one_who_leaves_without_a_connection_leaves_all_the_same() -> None:
-    asks = asks_of_leaver(at_host(), lambda _: None, Stance.LEAVE, ())
+    asks = asks_of_leaver(at_host(), lambda _: None, Stance.LEAVE, allowed)
     assert (asks[HOST].stance, asks[HOST].sign_in) == (Stance.LEAVE, None)
 
 
 def test_one_who_retains_asks_nothing_of_anybody_unless_it_is_denied() -> None:
-    assert asks_of_leaver(at_host(), by_name, Stance.RETAIN, ()) == {}
-    asks = asks_of_leaver(at_host(), by_name, Stance.RETAIN, [(Section.IDENTITIES, "web")])
+    assert asks_of_leaver(at_host(), by_name, Stance.RETAIN, allowed) == {}
+    asks = asks_of_leaver(at_host(), by_name, Stance.RETAIN, denied)
     assert asks[HOST].revoked == {API.key}
 
 
 def test_what_outlives_the_object_stays_unless_it_is_denied() -> None:
-    assert asks_of_leaver(in_tenant(deletionPolicy="Retain"), by_name, Stance.LEAVE, ()) == {}
-    denied = [(Section.TENANTS, OTHER_TENANT)]
+    assert asks_of_leaver(in_tenant(deletionPolicy="Retain"), by_name, Stance.LEAVE, allowed) == {}
     assert asks_of_leaver(in_tenant(deletionPolicy="Retain"), by_name, Stance.LEAVE, denied)[THERE].revoked == {CLIENT}
 
 
