@@ -283,6 +283,7 @@ async def test_what_somebody_took_off_is_only_told_when_drift_is_to_be_reported(
         look_again(world)
         await because(world, "Drifted")
         await quiet(world)
+        assert f"managed identity api at {API_VM.lower()} was taken back" in identity_item(world).message
         assert at(world, API_VM) == set()
         world.azure.world.attach(API_VM, API_IDENTITY)
         look_again(world, text="again")

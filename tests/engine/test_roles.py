@@ -186,6 +186,23 @@ async def test_a_condition_that_somebody_changed_is_set_right(open_world: OpenWo
         look_again(world)
         await until(lambda: [one.condition for one in roles_of(world)] == [CONDITION], A_WHILE)
         await ready(world)
+        (told,) = (event.note for event in world.cluster.events if event.reason == "DriftRepaired")
+        assert f"at {STORAGE_ACCOUNT.lower()} had been changed" in told
+
+
+async def test_a_condition_that_somebody_changed_is_only_told_when_drift_is_to_be_reported(
+    open_world: OpenWorld,
+) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_roles(role("blobs", condition=CONDITION), driftPolicy="Report"))
+        await ready(world)
+        await quiet(world)
+        (ours,) = roles_of(world)
+        world.azure.world.roles.put(replace(ours, condition=None))
+        look_again(world)
+        await because(world, "Drifted")
+        assert f"at {STORAGE_ACCOUNT.lower()} was changed" in role_item(world).message
+        assert [one.condition for one in roles_of(world)] == [None]
 
 
 @pytest.mark.parametrize("existing", ExistingRole)

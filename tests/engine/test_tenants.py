@@ -130,6 +130,9 @@ async def test_the_rules_of_both_connections_must_allow_it(open_world: OpenWorld
             world.cluster.apply(with_tenants(tenant()))
             await because(world, "NotPermitted")
             assert "EntraConnection partner" in tenant_item(world).message
+            permitted = world.condition(ConditionType.PERMITTED)
+            assert permitted is not None
+            assert "EntraConnection partner allows" in permitted.message
             assert not is_in(world)
             partner(world)
             await ready(world)
@@ -228,6 +231,29 @@ async def test_a_connection_that_is_missing_on_deletion_is_named_and_waited_for(
         assert is_in(world)
         partner(world)
         await gone(world)
+        assert not is_in(world)
+
+
+@pytest.mark.parametrize(
+    ("instead", "reason"), [(False, "ConnectionNotFound"), (True, "ConnectionInvalid")], ids=["none", "of another"]
+)
+async def test_what_a_removed_item_leaves_behind_for_want_of_a_connection_says_so(
+    open_world: OpenWorld, instead: bool, reason: str
+) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_tenants(tenant(deletionPolicy="Delete")))
+        await ready(world)
+        world.cluster.vanish("EntraConnection", "", "partner")
+        if instead:
+            world.connect(ALL_ASSIGNMENTS, name="partner")
+        world.cluster.apply(with_tenants())
+        await because(world, reason)
+        assert "EntraConnection partner" in tenant_item(world).message
+        assert is_in(world)
+        if instead:
+            world.cluster.vanish("EntraConnection", "", "partner")
+        partner(world)
+        await ready(world)
         assert not is_in(world)
 
 

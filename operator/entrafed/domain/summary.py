@@ -21,7 +21,7 @@ from entrafed.api.status import (
 )
 from entrafed.domain.asks import recorded_pair, recorded_trust
 from entrafed.domain.assignment_rows import identity_rows, role_rows, tenant_rows
-from entrafed.domain.assignment_summary import AssignmentItem, assignment_items, problem_at_home
+from entrafed.domain.assignment_summary import WORDS, AssignmentItem, assignment_items, problem_at_home
 from entrafed.domain.conditions import Conditions
 from entrafed.domain.credential_rows import credential_row, remaining, sorted_by_name, with_state
 from entrafed.domain.credentials import Pair, Trust
@@ -325,7 +325,7 @@ def _all_well(federation: Federation, items: list[_Item]) -> str:
 
 
 def _permission(conditions: Conditions, federation: Federation, knowledge: Knowledge, items: list[_Item]) -> None:
-    connection = federation.spec.connection_ref.name
+    connection, refusers = federation.spec.connection_ref.name, _refusers(knowledge)
     refused = [item.name for item in items if item.problem and state_of(item.problem) is ItemState.DENIED]
     asked = {outcome.name for outcome in knowledge.outcomes}
     outlived = [item.name for item in items if item.denied_since and item.name in asked]
@@ -333,7 +333,8 @@ def _permission(conditions: Conditions, federation: Federation, knowledge: Knowl
     if knowledge.problem is not None and knowledge.problem.reason is Reason.NOT_PERMITTED:
         conditions.set(ConditionType.PERMITTED, ConditionStatus.FALSE, Reason.NOT_PERMITTED, knowledge.problem.message)
     elif refused:
-        message = f"no rule of EntraConnection {connection} allows: {', '.join(sorted(refused))}"
+        by = " or ".join(sorted({refusers.get(name, connection) for name in refused}))
+        message = f"no rule of EntraConnection {by} allows: {', '.join(sorted(refused))}"
         conditions.set(ConditionType.PERMITTED, ConditionStatus.FALSE, Reason.NOT_PERMITTED, message)
     elif outlived:
         message = f"no rule of EntraConnection {connection} allows what still stands for: {', '.join(sorted(outlived))}"
@@ -346,6 +347,16 @@ def _permission(conditions: Conditions, federation: Federation, knowledge: Knowl
     else:
         problem = knowledge.problem or IN_PROGRESS
         conditions.set(ConditionType.PERMITTED, ConditionStatus.UNKNOWN, problem.reason, problem.message)
+
+
+def _refusers(knowledge: Knowledge) -> dict[str, str]:
+    """The connections by which hosts, roles and tenants are denied: a tenant may be by its own."""
+    return {
+        f"{WORDS[outcome.section]} {outcome.name}": place.sign_in.connection
+        for outcome in knowledge.assignments
+        for place in outcome.places
+        if place.is_denied
+    }
 
 
 def _synced(conditions: Conditions, items: list[_Item], knowledge: Knowledge) -> None:

@@ -26,16 +26,18 @@ from entrafed.domain.errors import AlreadyThere, AzureProblem, NotFound, Problem
 from entrafed.domain.findings import IN_PROGRESS, AssignmentFinding
 from entrafed.engine.absence import Absences
 from entrafed.engine.assigned import (
-    BUSY,
     NO_WAY_IN,
     OUTDATED,
     AssignmentRun,
     blocked_by_the_dead,
+    busy,
     finding_of,
     is_outrun,
+    keys_in,
     keys_of,
     of_one_connection,
     outdated,
+    undone,
 )
 from entrafed.engine.assignment_lane import AssignmentLane, Pending
 from entrafed.engine.assignment_table import AssignmentTable
@@ -56,7 +58,7 @@ class AssignmentSettler:
 
     `heard` knows whether all objects have been heard. `noted` is told of an object that has a new finding, `resync` of
     one that is to be admitted again, `outdated` of one that was admitted from what is no longer so, `repaired` of an
-    assignment that was set right, and for whom.
+    assignment that was set right, for whom, and what had been done to it.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class AssignmentSettler:
         noted: Callable[[str], None],
         resync: Callable[[str], None],
         outdated: Callable[[str], None],
-        repaired: Callable[[list[AssignmentAsk], Parent, str], None],
+        repaired: Callable[[list[AssignmentAsk], Parent, str, str], None],
     ) -> None:
         self._azure = azure
         self._table = table
@@ -103,7 +105,7 @@ class AssignmentSettler:
         acting = [ask for ask in asks if ask.needs_look]
         if not acting:
             return self.lanes.until_resync(parent)
-        run = AssignmentRun()
+        run = AssignmentRun(parent)
         if (wait := await self._follow(parent, lane, run)) is not None:
             return wait
         unseen = await self._observe(parent, lane, acting)
@@ -126,7 +128,6 @@ class AssignmentSettler:
         except AzureProblem as failure:
             if not failure.answered:  # of the question, which is asked again; the change goes on
                 run.fail(pending.step, failure.problem)
-                run.plan = self._plan(parent, lane, {})
                 self._note_all(parent, lane, run)
                 pending.due = now + self._pace.next_try(parent, [failure.problem])
                 return pending.due - now
@@ -135,6 +136,9 @@ class AssignmentSettler:
             return None
         if running is not None:
             pending.running, pending.due = running, self._clock.monotonic() + running.after
+            if now - pending.since >= self._timing.slow:
+                run.halted = busy(parent)
+                self._note_all(parent, lane, run)
             return running.after
         lane.pending = None
         self._made(parent, lane, pending.step, run)
@@ -205,7 +209,7 @@ class AssignmentSettler:
             if step is None or run.halted is not None or lane.pending is not None:
                 return
             if lane.overlay.view().is_changing:
-                run.halted = BUSY
+                run.halted = busy(parent)
                 return
             await self._take(parent, lane, step, run)
             run.plan = self._plan(parent, lane, unseen)
@@ -242,7 +246,8 @@ class AssignmentSettler:
             self._miss(lane, part, failure, run)
             return
         if running is not None:
-            lane.pending = Pending(running, sign_in, part, self._clock.monotonic() + running.after)
+            now = self._clock.monotonic()
+            lane.pending = Pending(running, sign_in, part, since=now, due=now + running.after)
             return
         self._made(parent, lane, part, run)
 
@@ -267,7 +272,8 @@ class AssignmentSettler:
             return
         for assignment in step.assignments:
             if owners := [ask for ask in self._table.asks_of(parent) if ask.has_made(assignment)]:
-                self._repaired(owners, parent, assignment.key)
+                there = (one for one in lane.overlay.view().assignments if one.key == assignment.key)
+                self._repaired(owners, parent, assignment.key, undone(next(there, None)))
         lane.overlay.note_assigned(step.assignments, now)
 
     def _recall_refusals(self, lane: AssignmentLane, run: AssignmentRun) -> None:
@@ -279,8 +285,7 @@ class AssignmentSettler:
 
     def _miss(self, lane: AssignmentLane, step: AssignmentStep, failure: AzureProblem, run: AssignmentRun) -> None:
         """A step that failed. Of several at once each is tried alone then: one may have kept the others from it."""
-        problem, now = failure.problem, self._clock.monotonic()
-        keys = step.keys if isinstance(step, Unassign) else tuple(one.key for one in step.assignments)
+        problem, now, keys = failure.problem, self._clock.monotonic(), keys_in(step)
         if isinstance(step, Unassign) and isinstance(failure, NotFound):  # so says one replica: looks will tell
             lane.overlay.note_unanswered(keys, now)
             lane.refused.update(dict.fromkeys(keys, (problem, now + self._timing.quiet)))
@@ -295,7 +300,7 @@ class AssignmentSettler:
         if isinstance(step, Assign) and isinstance(failure, AlreadyThere) and lane.overlay.stands_as_ours(keys[0]):
             lane.overlay.change = Change.ANEW  # our own is not written over: it is taken back first from now on
         if problem.reason is Reason.ACCESS_DENIED:
-            problem = blocked_by_the_dead(lane.overlay.view(), keys) or problem
+            problem = blocked_by_the_dead(run.parent, lane.overlay.view(), keys) or problem
         if is_outrun(step, failure):
             problem = replace(problem, kind=ProblemKind.WAITING)
             lane.overlay.look_from = now
@@ -313,7 +318,7 @@ class AssignmentSettler:
         self, parent: Parent, lane: AssignmentLane, run: AssignmentRun, unseen: dict[SignIn | None, Problem]
     ) -> float:
         """Keep a finding for each ask; the answer is when to look again."""
-        asks, now = self._table.asks_of(parent), self._clock.monotonic()
+        asks, now, run.under_way = self._table.asks_of(parent), self._clock.monotonic(), lane.under_way
         problems, waits = list(unseen.values()), [self.lanes.until_resync(parent)]
         for ask in asks:
             if ask.sign_in in unseen:
@@ -340,7 +345,9 @@ class AssignmentSettler:
         return min(waits)
 
     def _note_all(self, parent: Parent, lane: AssignmentLane, run: AssignmentRun) -> None:
-        """Keep what is found for each ask without a new look."""
+        """Keep what is found for each ask without a new look, while a change is under way."""
+        run.plan = self._plan(parent, lane, {})
+        run.under_way = lane.under_way
         asks = self._table.asks_of(parent)
         for ask in asks:
             if ask.stance is not Stance.KEEP or ask.revoked:

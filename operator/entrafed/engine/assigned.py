@@ -28,44 +28,36 @@ from entrafed.domain.roles import role_and_principal
 from entrafed.engine.overlay import Overlay
 from entrafed.engine.own_writes import NEVER
 
-BUSY = Problem(
-    ProblemKind.WAITING,
-    Reason.HOST_BUSY,
-    "another operation on the host is under way; it is tried again when that has ended",
-    after=15.0,
-)
 NO_WAY_IN = Problem(
     ProblemKind.WAITING,
     Reason.CONNECTION_NOT_FOUND,
     "the EntraConnection through which it was made is not there; it is waited for",
 )
 CONFLICTS = {
-    ParentKind.HOST: "the host holds an identity of this name that is gone, which entrafed did not assign; remove it "
-    "from the host's identities",
-    ParentKind.SCOPE: "the role is given to this principal here with another condition, by somebody else or for "
-    "another object; agree on one condition",
-    ParentKind.TENANT_APP: "it is there already",
+    ParentKind.HOST: "is an entry of one that is gone, which entrafed did not assign; remove it from the host's "
+    "identities",
+    ParentKind.SCOPE: "is given to this principal with another condition, by somebody else or for another object; "
+    "agree on one condition",
+    ParentKind.TENANT_APP: "is there already",
 }
-"""Why something wanted cannot come to stand, in words."""
+"""Why something wanted cannot come to stand, in words that go on after what it is."""
 OUTDATED = Problem(
     ProblemKind.WAITING,
     Reason.PROGRESSING,
     "the host does not show the identity as it was when it was last looked up; it is looked up again",
 )
-DRIFTED = Problem(
-    ProblemKind.CONFLICT,
-    Reason.DRIFTED,
-    "somebody else took it back, and `driftPolicy` is Report; bring it back, or set `driftPolicy: Repair`",
-)
 
 
 @dataclass(slots=True)
 class AssignmentRun:
-    """What one run has met so far. `halted` is what stopped it before all was tried."""
+    """What one run at a parent has met so far. `halted` is what stopped it before all was tried; `under_way` are the
+    keys of a change that has begun and not ended."""
 
+    parent: Parent
     plan: AssignmentPlan = field(default_factory=lambda: AssignmentPlan((), {}, frozenset()))
     failed: dict[str, Problem] = field(default_factory=dict)
     halted: Problem | None = None
+    under_way: frozenset[str] = frozenset()
 
     @property
     def makes_something(self) -> bool:
@@ -88,8 +80,7 @@ class AssignmentRun:
 
     def fail(self, step: AssignmentStep, problem: Problem) -> None:
         """Keep why a step came to nothing."""
-        keys = step.keys if isinstance(step, Unassign) else tuple(one.key for one in step.assignments)
-        self.failed.update(dict.fromkeys(keys, problem))
+        self.failed.update(dict.fromkeys(keys_in(step), problem))
 
     def without_failures(self, step: AssignmentStep) -> AssignmentStep | None:
         """What is left of a step when that is left out which failed in this run already."""
@@ -104,10 +95,26 @@ def spoken(parent: Parent, key: str) -> str:
     """An assignment in words."""
     match parent.kind:
         case ParentKind.HOST:
-            return f"managed identity {key.rpartition('/')[2]} at {parent.id.rpartition('/')[2]}"
+            return f"managed identity {key.rpartition('/')[2]} at {parent.id}"
         case ParentKind.SCOPE:
             return f"role {role_and_principal(key)[0]} at {parent.id}"
     return f"the service principal in tenant {parent.tenant_id}"
+
+
+def busy(parent: Parent) -> Problem:
+    """A change is under way, of ours or of somebody else."""
+    message = f"an operation on {parent} is under way, and Azure takes no other before it has ended; it is waited for"
+    return Problem(ProblemKind.WAITING, Reason.HOST_BUSY, message, after=15.0)
+
+
+def undone(there: ObservedAssignment | None) -> str:
+    """What somebody else did to an assignment that stood, by what stands now."""
+    return "taken back" if there is None else "changed"
+
+
+def keys_in(step: AssignmentStep) -> tuple[str, ...]:
+    """What a step makes or takes back."""
+    return step.keys if isinstance(step, Unassign) else tuple(one.key for one in step.assignments)
 
 
 def keys_of(ask: AssignmentAsk) -> set[str]:
@@ -146,7 +153,7 @@ def finding_of(
         left=tuple(
             AssignmentLeft(key, run.problem_of(key))
             for key in sorted({record.assignment.key for record in ask.records})
-            if (_is_left(key, ask, asks, run) if key in there else _is_going(key, wanted, overlay))
+            if (_is_left(key, ask, asks, run) if key in there else _is_going(key, wanted, overlay, run))
         ),
         instance=overlay.view().instance,
     )
@@ -168,9 +175,15 @@ def _standing(
             progress = recorded.progress if problem is not None and recorded is not None else Progress.MADE
             return AssignmentStanding(wanted, verdict.origin, progress, problem, id_)
         case Reason.DRIFTED:
-            return AssignmentStanding(wanted, verdict.origin, Progress.MADE, DRIFTED, id_)
+            message = (
+                f"{spoken(run.parent, wanted.key)} was {undone(there)} by somebody else, and `driftPolicy` is Report; "
+                "bring it back, or set `driftPolicy: Repair`"
+            )
+            problem = Problem(ProblemKind.CONFLICT, verdict.reason, message)
+            return AssignmentStanding(wanted, verdict.origin, Progress.MADE, problem, id_)
         case Reason.ASSIGNMENT_CONFLICT:
-            problem = Problem(ProblemKind.CONFLICT, verdict.reason, CONFLICTS[overlay.kind])
+            message = f"{spoken(run.parent, wanted.key)} {CONFLICTS[run.parent.kind]}"
+            problem = Problem(ProblemKind.CONFLICT, verdict.reason, message)
             return AssignmentStanding(wanted, Origin.PRE_EXISTING, Progress.INTENDED, problem, id_)
     problem = run.problem_of(wanted.key) or IN_PROGRESS
     makes_way = there is not None and overlay.change is Change.ANEW
@@ -186,9 +199,9 @@ def _in_doubt(wanted: Assignment, recorded: AssignmentRecord | None, id_: str | 
     return AssignmentStanding(recorded.assignment, Origin.OPERATOR, recorded.progress, OUTDATED, id_)
 
 
-def _is_going(key: str, wanted: Collection[Assignment], overlay: Overlay) -> bool:
-    """Whether a change may be under way that takes an assignment back: before its end that is not gone."""
-    return overlay.may_be_coming and key not in {one.key for one in wanted}
+def _is_going(key: str, wanted: Collection[Assignment], overlay: Overlay, run: AssignmentRun) -> bool:
+    """Whether a change may be under way that makes an assignment, or takes it back: before its end that is not gone."""
+    return (overlay.may_be_coming or key in run.under_way) and key not in {one.key for one in wanted}
 
 
 def _is_left(key: str, ask: AssignmentAsk, asks: list[AssignmentAsk], run: AssignmentRun) -> bool:
@@ -219,14 +232,14 @@ def _wanted_now(ask: AssignmentAsk) -> frozenset[Assignment]:
     return ask.wanted if ask.stance is Stance.RECONCILE else frozenset()
 
 
-def blocked_by_the_dead(seen: ObservedParent, keys: tuple[str, ...]) -> Problem | None:
+def blocked_by_the_dead(parent: Parent, seen: ObservedParent, keys: tuple[str, ...]) -> Problem | None:
     """Why Azure may refuse a change of a host whatever right is granted: it holds an identity that is gone."""
     dead = [one.key.rpartition("/")[2] for one in seen.assignments if one.value is None and one.key not in keys]
     if not dead:
         return None
     message = (
-        f"Azure refuses every change of the host's identities while it holds {', '.join(sorted(dead)[:5])}, which is "
-        "gone; remove that from the host, or from the object that asks for it"
+        f"Azure refuses every change of the identities of {parent} while it holds {', '.join(sorted(dead)[:5])}, which "
+        "is gone; remove that from the host, or from the object that asks for it"
     )
     return Problem(ProblemKind.TERMINAL, Reason.HOST_BLOCKED, message)
 

@@ -1,6 +1,6 @@
 """The part of *admit* that is about hosts, roles and tenants. Reads Azure, writes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from entrafed.api.federation import ApplicationTarget, Federation, Target
@@ -26,7 +26,7 @@ from entrafed.engine.ports import Clock
 from entrafed.engine.reads import Reads
 from entrafed.engine.recorded import pinned_target
 from entrafed.engine.timing import Timing
-from entrafed.engine.wishes import TenantAccess, WishCase, Wishes, refusal_of
+from entrafed.engine.wishes import TenantAccess, WishCase, Wishes, refusal_of, way_in
 
 _BY_CLIENT_ID = Target(application=ApplicationTarget())
 
@@ -69,6 +69,10 @@ class AssignmentAdmitter:
     async def stay(self, federation: Federation, case: Case) -> Assigned:
         """An object that stays."""
         judged = self._with_lapsed(await self._outcomes(federation, case), federation, case)
+        judged = (
+            *judged,
+            *self._stranded(federation, case, {one.name for one in judged if one.section is Section.TENANTS}),
+        )
         now = self._clock.now()  # of all items: what is over for one a moment later would have nobody to look at it
         outcomes = tuple(self._dated(federation, outcome, now) for outcome in judged)
         stance = Stance.KEEP if case.not_before is None else Stance.RECONCILE
@@ -209,6 +213,16 @@ class AssignmentAdmitter:
             lapsed = tuple(place for place in places if place.parent not in known)
             told.append(replace(outcome, places=(*outcome.places, *lapsed), denied_since=0.0) if lapsed else outcome)
         return tuple(told)
+
+    def _stranded(self, federation: Federation, case: Case, asked: Collection[str]) -> Iterator[AssignmentOutcome]:
+        """Tenants that are not asked for any more, and out of which there is no way to take the application."""
+        for one in assignments_recorded(federation):
+            stays = one.outlives and self._allows(federation, one, case)
+            if one.connection is None or one.record.item in asked or stays:
+                continue
+            partner = way_in(one.connection, one.parent.tenant_id, self._partner(one.connection, case))
+            if isinstance(partner, Problem):
+                yield AssignmentOutcome(one.section, one.record.item, problem=partner)
 
     def _allows(self, federation: Federation, one: Recorded, case: Case) -> bool:
         """Whether the rules allow what is recorded. Where they cannot be asked, what the status says counts."""

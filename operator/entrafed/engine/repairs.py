@@ -26,8 +26,9 @@ class Repairs:
         """`was`: what others had made of it."""
         self._repaired((ask.uid for ask in asks), f"credential {name}", was)
 
-    def assignment(self, asks: list[AssignmentAsk], parent: Parent, key: str) -> None:
-        self._repaired((ask.uid for ask in asks), spoken(parent, key), "taken back")
+    def assignment(self, asks: list[AssignmentAsk], parent: Parent, key: str, was: str) -> None:
+        """`was`: what others had done to it."""
+        self._repaired((ask.uid for ask in asks), spoken(parent, key), was)
 
     def output(self, uid: str, output: str) -> None:
         self._repaired((uid,), output, "changed or removed")

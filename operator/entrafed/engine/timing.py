@@ -17,6 +17,8 @@ class Timing:
     gather: float = 10.0
     """How long a change of a host waits at most for what others who are just being admitted want there too: one request
     makes all of it, and while it runs Azure takes no other."""
+    slow: float = 300.0
+    """After which a change of a host that Azure has begun and not ended is told to all who wait for it."""
     quiet: float = 45.0
     """After which a write whose answer was not seen has surely happened or not, and every replica shows it: the request
     timeout and a generous replica lag."""

@@ -170,10 +170,10 @@ class Wishes:
             return replace(outcome, problem=_for_its_own_tenant_only(client_id))
         if item.connection_ref is None:
             return await self._by_consent(outcome, Place(parent, assignment, case.sign_in), case)
-        try:
-            partner = _way_in(item.connection_ref.name, tenant_id, case)
-        except _Unknown as unknown:
-            return replace(outcome, problem=unknown.problem)
+        name = item.connection_ref.name
+        partner = way_in(name, tenant_id, case.partner(name))
+        if isinstance(partner, Problem):
+            return replace(outcome, problem=partner)
         if not allows_tenant(partner.rules, tenant_id):
             refusal = refusal_of(partner.sign_in, f"application {client_id} in its tenant")
             return _denied(outcome, [Place(parent, assignment, partner.sign_in, refusal)])
@@ -202,15 +202,12 @@ def _for_its_own_tenant_only(client_id: str) -> Problem:
     return Problem(ProblemKind.TERMINAL, Reason.NOT_MULTI_TENANT, message)
 
 
-def _way_in(name: str, tenant_id: str, case: WishCase) -> TenantAccess:
-    """How the operator gets into another tenant, by the name of a connection."""
-    partner = case.partner(name)
-    if isinstance(partner, Problem):
-        raise _Unknown(partner)
-    if partner.sign_in.tenant_id != tenant_id:
-        message = f"EntraConnection {name} is of tenant {partner.sign_in.tenant_id}, not of {tenant_id}"
-        raise _Unknown(Problem(ProblemKind.TERMINAL, Reason.CONNECTION_INVALID, message))
-    return partner
+def way_in(name: str, tenant_id: str, partner: TenantAccess | Problem) -> TenantAccess | Problem:
+    """A connection, by its name, as the way into a tenant: it may be none, or lead into another one."""
+    if isinstance(partner, Problem) or partner.sign_in.tenant_id == tenant_id:
+        return partner
+    message = f"EntraConnection {name} is of tenant {partner.sign_in.tenant_id}, not of {tenant_id}"
+    return Problem(ProblemKind.TERMINAL, Reason.CONNECTION_INVALID, message)
 
 
 def refusal_of(sign_in: SignIn, what: str) -> Problem:

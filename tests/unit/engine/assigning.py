@@ -141,7 +141,7 @@ class Assigning:
     def __post_init__(self) -> None:
         self.heard.listed(frozenset())
         self.noted: list[str] = []
-        self.repaired: list[tuple[str, str]] = []
+        self.repaired: list[tuple[str, str, str]] = []
         self.asks: dict[str, AssignmentAsk] = {}
         self.settler = AssignmentSettler(
             azure=self.azure,
@@ -154,7 +154,7 @@ class Assigning:
             noted=self.noted.append,
             resync=lambda _uid: None,
             outdated=self._admit_anew,
-            repaired=lambda asks, _parent, key: self.repaired.extend((ask.uid, key) for ask in asks),
+            repaired=lambda asks, _parent, key, was: self.repaired.extend((ask.uid, key, was) for ask in asks),
         )
         self.clock.seconds = 1000.0
 

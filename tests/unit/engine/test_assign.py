@@ -199,7 +199,7 @@ async def test_drift_is_repaired_and_told_of() -> None:
     world.azure.held = {}
     await world.settle(seconds=TIMING.resync * 2)
     assert world.azure.held == {"a": "1"}
-    assert world.repaired == [("web", "a")]
+    assert world.repaired == [("web", "a", "taken back")]
 
 
 async def test_a_change_that_takes_time_is_followed_and_holds_nothing_up() -> None:
@@ -235,6 +235,32 @@ async def test_a_question_that_is_not_answered_ends_no_change() -> None:
     await world.settle(seconds=A_WHILE)
     assert world.azure.writes() == [("assign", ("a",))]
     assert world.finding("web").standings[A].problem is None
+
+
+@pytest.mark.parametrize("stance", [Stance.LEAVE, Stance.RECONCILE], ids=["deleted", "edited"])
+async def test_what_a_change_is_about_to_make_is_not_forgotten_when_nobody_wants_it_any_more(stance: Stance) -> None:
+    """Forgotten, it would be taken for somebody else's when it stands at last."""
+    world = Assigning()
+    lost = failure(ProblemKind.TRANSIENT, Reason.AZURE_UNAVAILABLE, answered=False)
+    world.azure.takes_time = [Running("https://arm/op", 5.0), lost, None]
+    await world.settle(asking("web", A), seconds=1.0)
+    await world.settle(replace(asking("web", stance=stance), records=world.asks["web"].records), seconds=A_WHILE)
+    assert world.azure.writes() == [("assign", ("a",)), ("unassign", ("a",))]
+    assert world.azure.held == {}
+
+
+async def test_a_change_that_does_not_end_is_told_to_all_who_wait_for_it() -> None:
+    world = Assigning()
+    world.azure.takes_time = [Running("https://arm/op", 60.0)] * 8 + [None]
+    await world.settle(asking("web", A), seconds=1.0)
+    await world.settle(asking("two", B), seconds=TIMING.slow * 0.8)
+    assert world.table.findings_of("two") == {}
+    await world.settle(seconds=TIMING.slow * 0.5)
+    problems = [world.finding(name).standings[one].problem for name, one in (("web", A), ("two", B))]
+    assert [problem and problem.reason for problem in problems] == [Reason.HOST_BUSY] * 2
+    assert all(str(HOST) in problem.message for problem in problems if problem)
+    await world.settle(seconds=A_WHILE)
+    assert world.azure.held == {"a": "1", "b": "1"}
 
 
 async def test_a_host_that_others_change_is_waited_for() -> None:

@@ -24,7 +24,6 @@ from entrafed.domain.credentials import ParentKind
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.findings import IN_PROGRESS, PROPAGATING, AssignmentFinding
 from entrafed.engine.assigned import (
-    DRIFTED,
     AssignmentRun,
     blocked_by_the_dead,
     finding_of,
@@ -34,7 +33,7 @@ from entrafed.engine.assigned import (
 )
 from entrafed.engine.overlay import Overlay
 from entrafed.engine.timing import Timing
-from unit.engine.assigning import HOST, SCOPE, TENANT_APP, asking
+from unit.engine.assigning import HOST, SCOPE, TENANT_APP, VM, asking
 from unit.engine.port_fakes import SIGN_IN
 
 A, B = Assignment("a", "1"), Assignment("b", "1")
@@ -50,7 +49,7 @@ def seeing(*there: Assignment, kind: ParentKind = ParentKind.HOST, is_changing: 
 
 
 def run(reason: Reason, wanted: Assignment = A, *left: str, failed: Problem | None = None) -> AssignmentRun:
-    made = AssignmentRun(AssignmentPlan((), {wanted: AssignmentVerdict(reason)}, frozenset(left)))
+    made = AssignmentRun(HOST, AssignmentPlan((), {wanted: AssignmentVerdict(reason)}, frozenset(left)))
     if failed is not None:
         made.fail(Assign((wanted,)), failed)
     return made
@@ -90,7 +89,16 @@ def test_what_failed_is_told_with_why() -> None:
 
 def test_drift_that_is_only_told_stays_recorded_as_made() -> None:
     standing = found(asking("web", A, made=(A,)), seeing(), run(Reason.DRIFTED)).standings[A]
-    assert (standing.progress, standing.problem) == (Progress.MADE, DRIFTED)
+    assert standing.progress is Progress.MADE
+    assert standing.problem is not None
+    assert (standing.problem.kind, standing.problem.reason) == (ProblemKind.CONFLICT, Reason.DRIFTED)
+
+
+@pytest.mark.parametrize(("there", "was"), [((), "was taken back by"), ((NEW,), "was changed by")])
+def test_of_drift_is_told_what_it_is_and_where(there: tuple[Assignment, ...], was: str) -> None:
+    problem = found(asking("web", A, made=(A,)), seeing(*there), run(Reason.DRIFTED)).standings[A].problem
+    assert problem is not None
+    assert f"{spoken(HOST, 'a')} {was}" in problem.message
 
 
 def test_a_conflict_is_nothing_of_ours() -> None:
@@ -98,6 +106,7 @@ def test_a_conflict_is_nothing_of_ours() -> None:
     assert standing.origin is Origin.PRE_EXISTING
     assert standing.problem is not None
     assert standing.problem.kind is ProblemKind.CONFLICT
+    assert standing.problem.message.startswith(f"{spoken(HOST, 'a')} is ")
 
 
 @pytest.mark.parametrize(("kind", "recorded"), [(ParentKind.HOST, A), (ParentKind.SCOPE, NEW)])
@@ -141,7 +150,7 @@ def test_what_another_takes_over_is_recorded_until_that_one_has_recorded_it(stan
 )
 def test_nobody_waits_for_a_record_that_will_not_come(other: AssignmentAsk, verdict: AssignmentVerdict) -> None:
     ask = asking("web", made=(A,), stance=Stance.LEAVE)
-    one = AssignmentRun(AssignmentPlan((), {A: verdict}, frozenset()))
+    one = AssignmentRun(HOST, AssignmentPlan((), {A: verdict}, frozenset()))
     assert finding_of(ask, [ask, other], seeing(A), one).left == ()
 
 
@@ -154,10 +163,11 @@ def test_one_who_retains_leaves_nothing_but_what_is_revoked() -> None:
 
 def test_only_dead_identities_of_others_are_named_as_what_blocks() -> None:
     seen = ObservedParent((ObservedAssignment("/x/dead", None), ObservedAssignment("/x/fine", "1")))
-    blocked = blocked_by_the_dead(seen, ("/x/new",))
+    blocked = blocked_by_the_dead(HOST, seen, ("/x/new",))
     assert blocked is not None
+    assert str(HOST) in blocked.message
     assert (blocked.reason, "dead" in blocked.message, "fine" in blocked.message) == (Reason.HOST_BLOCKED, True, False)
-    assert blocked_by_the_dead(seen, ("/x/dead",)) is None
+    assert blocked_by_the_dead(HOST, seen, ("/x/dead",)) is None
 
 
 def test_a_step_is_taken_by_the_connection_of_who_asks() -> None:
@@ -171,7 +181,7 @@ def test_a_step_is_taken_by_the_connection_of_who_asks() -> None:
 
 
 def test_what_failed_in_a_run_is_left_out_of_its_steps() -> None:
-    one = AssignmentRun()
+    one = AssignmentRun(HOST)
     one.fail(Assign((A,)), IN_PROGRESS)
     assert one.without_failures(Assign((A, B))) == Assign((B,))
     assert one.without_failures(Assign((A,))) is None
@@ -184,7 +194,7 @@ def test_all_that_is_wanted_or_recorded_is_looked_for() -> None:
 
 
 def test_assignments_are_spoken_of_as_people_do() -> None:
-    assert spoken(HOST, "/x/y/api") == "managed identity api at web-1"
+    assert spoken(HOST, "/x/y/api") == f"managed identity api at {VM}"
     assert spoken(SCOPE, "role principal") == f"role role at {SCOPE.id}"
     assert spoken(TENANT_APP, "client") == "the service principal in tenant other-tenant"
 
