@@ -23,7 +23,7 @@ from assignment_world import (
     with_hosts,
 )
 from engine_world import APPLICATION, GROUP, EngineWorld, Manifest, oidc
-from entrafed.api.conditions import ConditionType
+from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.states import ItemState, Origin
 from entrafed_lab.azure import Fault, ServiceName
 from entrafed_lab.azure.exchange import Call
@@ -272,6 +272,25 @@ async def test_of_an_object_that_retains_only_the_hosts_that_no_rule_allows_lose
         deleted(world)
         await gone(world)
         assert (at(world, API_VM), at(world, API_NODES)) == ({"api"}, set())
+
+
+async def test_of_a_suspended_object_it_is_told_what_no_rule_allows_while_that_stands(open_world: OpenWorld) -> None:
+    async with open_world() as world, world.operator():
+        world.cluster.apply(with_hosts(assigned("web", API_VM)))
+        await ready(world)
+        world.cluster.apply(with_hosts(assigned("web", API_VM), suspend=True))
+        await because(world, "Suspended")
+        world.connect({**ALL_ASSIGNMENTS, "identityAssignments": []})
+        await until(lambda: identity_item(world).state is ItemState.DENIED, A_WHILE)
+        permitted = world.condition(ConditionType.PERMITTED)
+        assert permitted is not None
+        assert "identity assignment web" in permitted.message
+        await until(lambda: at(world, API_VM) == set(), world.timing.revocation_delay * 1.2)
+        await quiet(world)
+        item, permitted = identity_item(world), world.condition(ConditionType.PERMITTED)
+        assert (item.reason, item.denied_since, item.resources) == ("Suspended", None, ())
+        assert permitted is not None
+        assert permitted.status is ConditionStatus.TRUE
 
 
 async def test_a_rule_that_comes_back_in_time_changes_nothing(open_world: OpenWorld) -> None:

@@ -512,6 +512,9 @@ async def test_a_role_that_cannot_be_looked_up_any_more_is_taken_back_all_the_sa
         look_again(world)
         await until(lambda: role_item(world).denied_since is not None, A_WHILE)
         assert role_item(world).reason == "AzureUnavailable"
+        permitted = world.condition(ConditionType.PERMITTED)
+        assert permitted is not None
+        assert "what still stands for: role assignment blobs" in permitted.message
         await asyncio.sleep(world.timing.revocation_delay - 60.0)
         assert len(roles_of(world)) == 1
         await until(lambda: roles_of(world) == [], A_WHILE)

@@ -76,7 +76,17 @@ class AssignmentItem:
 
     @property
     def label(self) -> str:
-        return f"{WORDS[self.section]} {self.name}"
+        return label_of(self)
+
+    @property
+    def stands(self) -> bool:
+        """Whether anything of ours stands for it, or may."""
+        return any(row.origin is Origin.OPERATOR for row in self.rows)
+
+
+def label_of(item: AssignmentItem | AssignmentOutcome) -> str:
+    """What an item is called in messages that speak of all sections."""
+    return f"{WORDS[item.section]} {item.name}"
 
 
 def assignment_items(federation: Federation, knowledge: Knowledge) -> tuple[AssignmentItem, ...]:

@@ -21,7 +21,7 @@ from entrafed.api.status import (
 )
 from entrafed.domain.asks import recorded_pair, recorded_trust
 from entrafed.domain.assignment_rows import identity_rows, role_rows, tenant_rows
-from entrafed.domain.assignment_summary import WORDS, AssignmentItem, assignment_items, problem_at_home
+from entrafed.domain.assignment_summary import AssignmentItem, assignment_items, label_of, problem_at_home
 from entrafed.domain.conditions import Conditions
 from entrafed.domain.credential_rows import credential_row, remaining, sorted_by_name, with_state
 from entrafed.domain.credentials import Pair, Trust
@@ -59,7 +59,7 @@ def summarise(federation: Federation, knowledge: Knowledge, now: float) -> Feder
     """The status of an object. `now` is seconds since the epoch; it dates conditions whose status changed."""
     items = _items(federation, knowledge, now)
     assigned = assignment_items(federation, knowledge)
-    others = [_Item(one.label, (), one.problem) for one in assigned]
+    others = [_Item(one.label, (), one.problem, one.denied_since if one.stands else None) for one in assigned]
     others.append(_Item("service principal", (), problem_at_home(federation, knowledge)))
     asked = frozenset(item.name for item in federation.spec.federated_credentials)
     outputs = [_Item(str(one.output), (), one.problem) for one in knowledge.outputs]
@@ -327,7 +327,7 @@ def _all_well(federation: Federation, items: list[_Item]) -> str:
 def _permission(conditions: Conditions, federation: Federation, knowledge: Knowledge, items: list[_Item]) -> None:
     connection, refusers = federation.spec.connection_ref.name, _refusers(knowledge)
     refused = [item.name for item in items if item.problem and state_of(item.problem) is ItemState.DENIED]
-    asked = {outcome.name for outcome in knowledge.outcomes}
+    asked = {outcome.name for outcome in knowledge.outcomes} | {label_of(one) for one in knowledge.assignments}
     outlived = [item.name for item in items if item.denied_since and item.name in asked]
     unjudged = next((i.problem for i in items if i.problem and i.problem.reason is Reason.ISSUER_UNKNOWN), None)
     if knowledge.problem is not None and knowledge.problem.reason is Reason.NOT_PERMITTED:
@@ -337,7 +337,8 @@ def _permission(conditions: Conditions, federation: Federation, knowledge: Knowl
         message = f"no rule of EntraConnection {by} allows: {', '.join(sorted(refused))}"
         conditions.set(ConditionType.PERMITTED, ConditionStatus.FALSE, Reason.NOT_PERMITTED, message)
     elif outlived:
-        message = f"no rule of EntraConnection {connection} allows what still stands for: {', '.join(sorted(outlived))}"
+        by = " or ".join(sorted({refusers.get(name, connection) for name in outlived}))
+        message = f"no rule of EntraConnection {by} allows what still stands for: {', '.join(sorted(outlived))}"
         conditions.set(ConditionType.PERMITTED, ConditionStatus.FALSE, Reason.NOT_PERMITTED, message)
     elif unjudged is not None:
         conditions.set(ConditionType.PERMITTED, ConditionStatus.UNKNOWN, unjudged.reason, unjudged.message)
@@ -352,7 +353,7 @@ def _permission(conditions: Conditions, federation: Federation, knowledge: Knowl
 def _refusers(knowledge: Knowledge) -> dict[str, str]:
     """The connections by which hosts, roles and tenants are denied: a tenant may be by its own."""
     return {
-        f"{WORDS[outcome.section]} {outcome.name}": place.sign_in.connection
+        label_of(outcome): place.sign_in.connection
         for outcome in knowledge.assignments
         for place in outcome.places
         if place.is_denied

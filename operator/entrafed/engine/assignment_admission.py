@@ -150,8 +150,8 @@ class AssignmentAdmitter:
         if case.not_before is None:
             recorded = self._by_records(federation, case)
             known = {(outcome.section, outcome.name) for outcome in recorded}
-            others = (one for one in self.untold(federation, SUSPENDED) if (one.section, one.name) not in known)
-            return (*recorded, *others)
+            names = (item for item in items_asked_for(federation) if item not in known)
+            return (*recorded, *(AssignmentOutcome(*name, problem=SUSPENDED) for name in names))
         wish = WishCase(
             sign_in=case.access.sign_in,
             target=case.target,
@@ -195,7 +195,7 @@ class AssignmentAdmitter:
                 section,
                 name,
                 tuple(place for place in places if place.is_denied),
-                SUSPENDED,
+                None if all(place.is_denied for place in places) else SUSPENDED,
                 denied_since=0.0 if any(place.is_denied for place in places) else None,
             )
             for (section, name), places in by_item.items()

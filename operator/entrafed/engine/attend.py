@@ -204,9 +204,11 @@ class Attendant:
         before = self._assigned.asks_by(uid)
         recorded = with_records(before, federation)
         self._assigned.put(uid, recorded)
-        for parent, ask in recorded.items():
-            if ask.records != before[parent].records:
-                self._queue.add(parent)
+        changed = [parent for parent, ask in recorded.items() if ask.records != before[parent].records]
+        for parent in changed:
+            self._queue.add(parent)
+        if changed and federation.spec.suspend:  # as above
+            self._agenda.admit_again(uid)
 
     def _forget(self, uid: str) -> None:
         """An object is gone: nothing is done for it any more."""
