@@ -147,9 +147,9 @@ class AssignmentSettler:
     async def _observe(
         self, parent: Parent, lane: AssignmentLane, acting: list[AssignmentAsk]
     ) -> dict[SignIn | None, Problem]:
-        """Look once for each connection; the answer is what went wrong for which."""
+        """Look once for each connection, unless that was done a moment ago; the answer is what went wrong for which."""
         if not lane.overlay.needs_look(self._clock.monotonic()):
-            return {}
+            return lane.unseen
         keys = frozenset(key for ask in self._table.asks_of(parent) for key in keys_of(ask))
         unseen: dict[SignIn | None, Problem] = {}
         for sign_in in dict.fromkeys(ask.sign_in for ask in acting):
@@ -171,6 +171,7 @@ class AssignmentSettler:
             else:
                 self._absences.seen(parent)
                 lane.overlay.note_look(seen, started)
+        lane.unseen = unseen
         return unseen
 
     def _report_unseen(self, parent: Parent, unseen: dict[SignIn | None, Problem]) -> float:
@@ -211,7 +212,8 @@ class AssignmentSettler:
             if lane.overlay.view().is_changing:
                 run.halted = busy(parent)
                 return
-            await self._take(parent, lane, step, run)
+            seeing = [ask for ask in self._table.asks_of(parent) if ask.sign_in not in unseen]
+            await self._take(parent, lane, step, seeing, run)
             run.plan = self._plan(parent, lane, unseen)
             self._recall_refusals(lane, run)
 
@@ -233,17 +235,19 @@ class AssignmentSettler:
             alone=lane.alone,
         )
 
-    async def _take(self, parent: Parent, lane: AssignmentLane, step: AssignmentStep, run: AssignmentRun) -> None:
-        """Take the part of a step that one connection may; what comes of it is in the lane, or in the run."""
-        asks = self._table.asks_of(parent)
-        sign_in, part = of_one_connection(step, asks)
+    async def _take(
+        self, parent: Parent, lane: AssignmentLane, step: AssignmentStep, asks: list[AssignmentAsk], run: AssignmentRun
+    ) -> None:
+        """Take the part of a step that one connection of these may; what comes of it is in the lane, or in the run."""
+        sign_in, part = of_one_connection(step, asks, lane.barred)
         if sign_in is None:
             run.fail(part, IN_PROGRESS)
             return
         try:
             running = await self._send(sign_in, parent, part, asks, lane.overlay)
         except AzureProblem as failure:
-            self._miss(lane, part, failure, run)
+            if not self._is_for_another(lane, sign_in, part, failure, asks):
+                self._miss(lane, part, failure, run)
             return
         if running is not None:
             now = self._clock.monotonic()
@@ -282,6 +286,19 @@ class AssignmentSettler:
         for key, (problem, until) in lane.refused.items():
             if until > now:
                 run.failed.setdefault(key, problem)
+
+    def _is_for_another(
+        self, lane: AssignmentLane, by: SignIn, step: AssignmentStep, failure: AzureProblem, asks: list[AssignmentAsk]
+    ) -> bool:
+        """Whether a connection lacked a right that another one may have, of somebody who wants the same."""
+        if failure.problem.reason is not Reason.ACCESS_DENIED:
+            return False
+        lane.barred |= {(key, by) for key in keys_in(step)}
+        other, part = of_one_connection(step, asks, lane.barred)
+        if other != by and not any((key, other) in lane.barred for key in keys_in(part)):
+            return True
+        lane.barred -= {bar for bar in lane.barred if bar[0] in keys_in(step)}  # all have been tried
+        return False
 
     def _miss(self, lane: AssignmentLane, step: AssignmentStep, failure: AzureProblem, run: AssignmentRun) -> None:
         """A step that failed. Of several at once each is tried alone then: one may have kept the others from it."""

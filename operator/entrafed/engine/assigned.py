@@ -252,13 +252,16 @@ def is_outrun(step: AssignmentStep, failure: AzureProblem) -> bool:
     return is_refused or isinstance(failure, AlreadyThere | NotFound)
 
 
-def of_one_connection(step: AssignmentStep, asks: list[AssignmentAsk]) -> tuple[SignIn | None, AssignmentStep]:
-    """The connection that takes the first part of a step, and all of the step that it may take."""
+def of_one_connection(
+    step: AssignmentStep, asks: list[AssignmentAsk], barred: Collection[tuple[str, SignIn]] = ()
+) -> tuple[SignIn | None, AssignmentStep]:
+    """The connection that takes the first part of a step, and all of the step that it may take. Of several who want the
+    same one is preferred that is not `barred` from its key."""
     if isinstance(step, Unassign):
-        writers = {key: _writer([a for a in asks if a.has_recorded(key)], asks) for key in step.keys}
+        writers = {key: _writer(key, [a for a in asks if a.has_recorded(key)], asks, barred) for key in step.keys}
         sign_in = writers[step.keys[0]]
         return sign_in, Unassign(tuple(key for key in step.keys if writers[key] == sign_in))
-    makers = {one: _writer(_wanting(one, asks), asks) for one in step.assignments}
+    makers = {one: _writer(one.key, _wanting(one, asks), (), barred) for one in step.assignments}
     sign_in = makers[step.assignments[0]]
     return sign_in, Assign(tuple(one for one in step.assignments if makers[one] == sign_in))
 
@@ -267,5 +270,13 @@ def _wanting(assignment: Assignment, asks: list[AssignmentAsk]) -> list[Assignme
     return [ask for ask in asks if assignment in _wanted_now(ask)]
 
 
-def _writer(concerned: list[AssignmentAsk], asks: list[AssignmentAsk]) -> SignIn | None:
-    return next((ask.sign_in for ask in [*concerned, *asks] if ask.sign_in is not None), None)
+def _writer(
+    key: str,
+    concerned: Iterable[AssignmentAsk],
+    others: Iterable[AssignmentAsk],
+    barred: Collection[tuple[str, SignIn]],
+) -> SignIn | None:
+    """Who writes: one of those concerned, and of the others only where none of these has a connection."""
+    ways = [ask.sign_in for ask in concerned if ask.sign_in is not None]
+    ways = ways or [ask.sign_in for ask in others if ask.sign_in is not None]
+    return next((way for way in ways if (key, way) not in barred), ways[0] if ways else None)

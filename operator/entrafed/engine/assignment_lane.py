@@ -32,6 +32,10 @@ class AssignmentLane:
     """Keys that failed together: each is made by itself from now on."""
     refused: dict[str, tuple[Problem, float]] = field(default_factory=dict)
     """Keys that nothing but a person's act will let through, and from when on they are tried again all the same."""
+    unseen: dict[SignIn | None, Problem] = field(default_factory=dict)
+    """What went wrong at the last look, by connection."""
+    barred: set[tuple[str, SignIn]] = field(default_factory=set)
+    """Keys, and connections that lacked a right for them."""
     empty_looks: EmptyLooks = field(default_factory=EmptyLooks)
     gathering: Gathering = field(default_factory=Gathering)
 

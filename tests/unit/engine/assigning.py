@@ -69,6 +69,10 @@ class AnsweringHolder:
     lists: list[dict[str, str | None] | AzureProblem] = field(default_factory=list)
     refuses: dict[str, AzureProblem] = field(default_factory=dict)
     """By key; a request of several is refused when one of them is."""
+    lacks_right: dict[str, AzureProblem] = field(default_factory=dict)
+    """What the connection of a name is told by every change."""
+    blind: dict[str, AzureProblem] = field(default_factory=dict)
+    """What it is told by every look."""
     stops: dict[str, AzureProblem] = field(default_factory=dict)
     """How other requests are refused while something of this key is there."""
     takes_time: list[Running | AzureProblem | None] = field(default_factory=list)
@@ -80,6 +84,8 @@ class AnsweringHolder:
 
     async def assignments(self, sign_in: SignIn, parent: Parent, keys: frozenset[str]) -> ObservedParent:
         self.calls.append(("look", tuple(sorted(keys))))
+        if sign_in.connection in self.blind:
+            raise self.blind[sign_in.connection]
         shown = self.lists.pop(0) if self.lists else self.held
         if isinstance(shown, AzureProblem):
             raise shown
@@ -109,6 +115,8 @@ class AnsweringHolder:
 
     def _write(self, verb: str, sign_in: SignIn, keys: tuple[str, ...]) -> None:
         self.calls.append((verb, keys))
+        if sign_in.connection in self.lacks_right:
+            raise self.lacks_right[sign_in.connection]
         stopped = [self.stops[key] for key in self.held if key in self.stops and key not in keys]
         refused = next(iter((*stopped, *(self.refuses[key] for key in keys if key in self.refuses))), None)
         if refused is not None:

@@ -263,6 +263,50 @@ async def test_a_change_that_does_not_end_is_told_to_all_who_wait_for_it() -> No
     assert world.azure.held == {"a": "1", "b": "1"}
 
 
+OTHER = replace(SIGN_IN, connection="other")
+
+
+@pytest.mark.parametrize("lacks", ["right to write", "right to read"])
+async def test_one_whose_connection_lacks_a_right_keeps_nobody_from_the_same(lacks: str) -> None:
+    world = Assigning()
+    (world.azure.lacks_right if lacks == "right to write" else world.azure.blind)[SIGN_IN.connection] = DENIED
+    await world.settle(asking("one", A), asking("two", A, since=1, sign_in=OTHER), seconds=A_WHILE)
+    assert world.azure.held == {"a": "1"}
+    assert world.finding("two").standings[A].problem is None
+    one = world.finding("one")
+    assert one.problem == (DENIED.problem if lacks == "right to read" else None)
+
+
+async def test_who_may_write_elsewhere_writes_nothing_for_one_who_lacks_the_right() -> None:
+    world = Assigning()
+    world.azure.lacks_right[SIGN_IN.connection] = DENIED
+    await world.settle(asking("one", A), asking("two", B, since=1, sign_in=OTHER), seconds=A_WHILE)
+    assert world.azure.held == {"b": "1"}
+    assert world.finding("one").standings[A].problem == DENIED.problem
+
+
+async def test_where_all_connections_lack_a_right_each_is_tried_and_seldom() -> None:
+    world = Assigning()
+    world.azure.lacks_right = {SIGN_IN.connection: DENIED, "other": DENIED}
+    await world.settle(asking("one", A), asking("two", A, since=1, sign_in=OTHER), seconds=TIMING.forbidden * 1.5)
+    assert world.azure.writes() == [("assign", ("a",))] * 4
+    del world.azure.lacks_right["other"]
+    await world.settle(seconds=TIMING.forbidden)
+    assert world.azure.held == {"a": "1"}
+
+
+async def test_what_was_made_by_one_connection_goes_by_another_that_recorded_it_too() -> None:
+    world = Assigning()
+    world.azure.held = {"a": "1"}
+    world.azure.lacks_right[SIGN_IN.connection] = DENIED
+    leaving = [
+        asking(name, stance=Stance.LEAVE, made=(A,), sign_in=way) for name, way in (("one", SIGN_IN), ("two", OTHER))
+    ]
+    await world.settle(*leaving, seconds=A_WHILE)
+    assert world.azure.held == {}
+    assert world.asks == {}
+
+
 async def test_a_host_that_others_change_is_waited_for() -> None:
     world = Assigning()
     world.azure.is_changing = True
