@@ -15,6 +15,7 @@ from entrafed.api.reasons import Reason
 from entrafed.domain.assignment_summary import AssignmentItem, AssignmentRow
 from entrafed.domain.errors import Problem
 from entrafed.domain.findings import Section
+from entrafed.domain.recorded_rows import tenants_in
 from entrafed.domain.roles import role_and_principal
 from entrafed.domain.states import state_of
 
@@ -54,7 +55,7 @@ def role_rows(items: Iterable[AssignmentItem]) -> tuple[RoleAssignmentStatus, ..
 def tenant_rows(federation: Federation, items: Iterable[AssignmentItem]) -> tuple[TenantStatus, ...]:
     """The section of other tenants."""
     asked = {one.tenant_id.lower(): one for one in federation.spec.tenants}
-    recorded = {one.tenant_id: one for one in federation.status.tenants}
+    recorded = {one.tenant_id: one for one in tenants_in(federation.status.tenants)}
 
     def tenant(item: AssignmentItem) -> TenantStatus:
         wish, before = asked.get(item.name), recorded.get(item.name)

@@ -286,6 +286,6 @@ def _denied(federation: Federation) -> dict[tuple[Section, str], str | None]:
 def _outlives(federation: Federation, tenant_id: str) -> bool:
     """Whether the service principal in a tenant stays when the object goes."""
     asked = {one.tenant_id.lower(): one.deletion_policy for one in federation.spec.tenants}
-    recorded = {one.tenant_id: one.deletion_policy for one in federation.status.tenants}
+    recorded = {one.tenant_id: one.deletion_policy for one in tenants_in(federation.status.tenants)}
     policy = asked.get(tenant_id, recorded.get(tenant_id, DeletionPolicy.RETAIN))
     return policy is DeletionPolicy.RETAIN

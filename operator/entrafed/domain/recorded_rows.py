@@ -1,6 +1,7 @@
 """Rows of a status that the operator can have written: a hand may have written others beside them. Pure."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -39,8 +40,8 @@ def roles_in(item: RoleAssignmentStatus) -> tuple[AssignedRole, ...]:
 
 
 def tenants_in(rows: Iterable[TenantStatus]) -> tuple[TenantStatus, ...]:
-    """The same of other tenants."""
-    return tuple(row for row in rows if _are((_GUID, row.tenant_id)))
+    """The same of other tenants, whose ids are lower-case then as the operator writes them."""
+    return tuple(replace(row, tenant_id=row.tenant_id.lower()) for row in rows if _are((_GUID, row.tenant_id)))
 
 
 def _are(*values: tuple[TypeAdapter[str], str]) -> bool:

@@ -78,10 +78,9 @@ def _tenants(federation: Federation, client_id: str) -> Iterator[Recorded]:
     for row in tenants_in(federation.status.tenants):
         if row.origin is None or row.assignment is None or not row.connection:
             continue
-        tenant_id = row.tenant_id.lower()
-        record = AssignmentRecord(tenant_id, Assignment(client_id), _progress(row.assignment))
-        parent = Parent(ParentKind.TENANT_APP, tenant_id, client_id)
-        outlives = policies.get(tenant_id, row.deletion_policy) is DeletionPolicy.RETAIN
+        record = AssignmentRecord(row.tenant_id, Assignment(client_id), _progress(row.assignment))
+        parent = Parent(ParentKind.TENANT_APP, row.tenant_id, client_id)
+        outlives = policies.get(row.tenant_id, row.deletion_policy) is DeletionPolicy.RETAIN
         yield Recorded(Section.TENANTS, parent, record, row.origin, row.connection, outlives=outlives)
 
 

@@ -191,6 +191,16 @@ def test_a_tenant_that_no_operator_can_have_recorded_is_forgotten() -> None:
     assert [len(told(one, places=there).tenants) for one in rows] == [0, 1]
 
 
+def test_a_tenant_is_known_however_a_hand_spelled_it() -> None:
+    entered = {"connection": "partner", "deletionPolicy": "Delete", "origin": "Operator", "assignment": "Assigned"}
+    tenant_id = "ABCDEF00-2222-4222-8222-222222222222"
+    there = replace(THERE, tenant_id=tenant_id.lower())
+    one = _with_row("tenants", tenantId=tenant_id, **entered)
+    (row,) = told(one, found={there: left(CLIENT)}).tenants
+    assert (row.tenant_id, row.connection) == (tenant_id.lower(), "partner")
+    assert told(one, found={there: AssignmentFinding()}).tenants == ()
+
+
 def _with_row(section: str, **row: Any) -> Federation:
     """An object of whose spec nothing is left but a row in the status."""
     row = {"name": "left", "state": "Synced", "reason": "Synced", "message": "", **row}

@@ -269,12 +269,15 @@ OTHER = replace(SIGN_IN, connection="other")
 @pytest.mark.parametrize("lacks", ["right to write", "right to read"])
 async def test_one_whose_connection_lacks_a_right_keeps_nobody_from_the_same(lacks: str) -> None:
     world = Assigning()
-    (world.azure.lacks_right if lacks == "right to write" else world.azure.blind)[SIGN_IN.connection] = DENIED
+    world.azure.lacks_right[SIGN_IN.connection] = DENIED
+    if lacks == "right to read":
+        world.azure.blind[SIGN_IN.connection] = DENIED
     await world.settle(asking("one", A), asking("two", A, since=1, sign_in=OTHER), seconds=A_WHILE)
     assert world.azure.held == {"a": "1"}
     assert world.finding("two").standings[A].problem is None
     one = world.finding("one")
     assert one.problem == (DENIED.problem if lacks == "right to read" else None)
+    assert len(world.azure.writes()) == (1 if lacks == "right to read" else 2), "who sees nothing writes nothing"
 
 
 async def test_who_may_write_elsewhere_writes_nothing_for_one_who_lacks_the_right() -> None:
