@@ -1,5 +1,6 @@
 """Several who want something of one target: objects, people, other clusters."""
 
+import asyncio
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -50,6 +51,26 @@ async def test_an_equal_credential_of_others_satisfies_and_is_never_removed(worl
         await world.until(lambda: world.cluster.federation(NAMESPACE, "web") is None)
     assert "by-hand" in world.credentials()
     assert world.azure.log.writes() == []
+
+
+@pytest.mark.looptime
+async def test_what_others_removed_a_moment_before_is_not_taken_for_standing(
+    azure_keys: KeyRing, tmp_path: Path
+) -> None:
+    """Somebody lets objects take the place of what was made by hand, and a replica that lags still shows that."""
+    subjects = [f"job-{number}" for number in range(12)]
+    delays = Delays(replica_lag=20.0, operation=0.1)
+    async with virtual_world(tmp_path, keys=azure_keys, delays=delays) as world, world.operator():
+        await asyncio.sleep(world.timing.lag_limit * 2)
+        for subject in subjects:
+            by_hand(world, f"by-hand-{subject}", subject)
+        await asyncio.sleep(world.timing.lag_limit * 2)
+        for subject in subjects:
+            remove_by_hand(world, f"by-hand-{subject}")
+            world.cluster.apply(federation(oidc("a", subject), name=subject))
+            await asyncio.sleep(world.timing.lag_limit * 2)
+            assert world.is_ready(subject)
+            assert subject in {held for _, held, _ in world.ours().values()}
 
 
 async def test_a_foreign_credential_with_another_audience_is_reported_and_left_alone(world: EngineWorld) -> None:

@@ -10,7 +10,7 @@ from entrafed.domain.findings import IN_PROGRESS
 from entrafed.domain.marks import is_marked_for
 from entrafed.domain.plan import Create, Delete, Step, name_of
 from entrafed.engine.empty_looks import EmptyLooks
-from entrafed.engine.own_writes import NEVER, OwnWrites
+from entrafed.engine.own_writes import JUST_BEYOND, NEVER, OwnWrites
 from entrafed.engine.timing import Timing
 
 AGREEING = {ParentKind.APPLICATION: 2, ParentKind.MANAGED_IDENTITY: 1}
@@ -28,8 +28,8 @@ class Lane:
     list_from: float = NEVER
     """A list must be younger than this, which may be yet to come: lists that are to agree are spaced."""
     second_look_at: float = NEVER
-    """A list from before may come from a replica that lacks what a process before this one wrote, or shows what it
-    removed: it is looked at once more then."""
+    """A list from before may come from a replica that lacks what a process before this one wrote, or shows what it, or
+    somebody else, removed: it is looked at once more then."""
     unanswered_at: float = NEVER
     """When a creation or change was last sent whose answer was not seen."""
     deleted: set[str] = field(default_factory=set)
@@ -42,6 +42,7 @@ class Lane:
     """Steps that nothing but a person's act will let through, and from when on they are tried again all the same."""
     moot: dict[Step, float] = field(default_factory=dict)
     """Steps that Azure lately refused because it is so already, and when: a list that shows otherwise is an old one."""
+    _relied_on: frozenset[tuple[str, str]] = frozenset()
     _listed: dict[str, ObservedCredential] = field(default_factory=dict)
     _empty_looks: EmptyLooks = field(default_factory=EmptyLooks)
     _own: OwnWrites[ObservedCredential] = field(init=False)
@@ -97,6 +98,14 @@ class Lane:
         if until > now or self._would_break_in_vain(step):
             return problem
         return IN_PROGRESS if step in self.moot and not isinstance(step, Delete) else None
+
+    def rely_on(self, found: frozenset[tuple[str, str]], now: float) -> None:
+        """Take who, by uid, counts on which credential of others. What is new among that is looked at once more: who
+        has an object take the place of one made by hand removes that a moment before, and a replica may still show it.
+        """
+        if found - self._relied_on and AGREEING[self.kind] > 1:
+            self.second_look_at = max(self.second_look_at, now + self.timing.lag_limit * JUST_BEYOND)
+        self._relied_on = found
 
     def look_again(self, now: float) -> None:
         """Have a new list, and what was refused tried again, as far as that breaks nothing."""

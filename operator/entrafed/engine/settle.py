@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from entrafed.api.reasons import Reason
+from entrafed.api.states import Origin
 from entrafed.domain.asks import Ask, Stance
 from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import LIMIT, Parent, Trust
@@ -277,6 +278,7 @@ class Settler:
             seeing = {ask.sign_in.connection for ask in _acting(asks) if ask.sign_in and ask.sign_in not in unseen}
             self._orphans.found(parent, run.plan.orphans, sorted(seeing))
         problems, waits = list(unseen.values()), [self.lanes.until_resync(parent)]
+        relied_on = set[tuple[str, str]]()
         for ask in asks:
             if ask.sign_in in unseen:
                 self._note(ask, Finding(problem=unseen[ask.sign_in]))
@@ -286,8 +288,10 @@ class Settler:
                     finding, wait = self._farewell(ask, asks, lane, finding)
                     waits.append(wait)
                 problems += _problems(finding)
+                relied_on |= {(ask.uid, name) for name in _of_others(finding)}
                 self._note(ask, finding)
         now = self._clock.monotonic()
+        lane.rely_on(frozenset(relied_on), now)
         due = lane.confirmation_due(now)
         waits += [lane.look_for(run.plan.steps, now), *([] if due is None else [due])]
         if problems:
@@ -341,6 +345,12 @@ class Settler:
 def _acting(asks: list[Ask]) -> list[Ask]:
     """The asks for which Azure is to be looked at."""
     return [ask for ask in asks if ask.needs_look]
+
+
+def _of_others(finding: Finding) -> set[str]:
+    """Names of credentials made by others that serve as what is asked for."""
+    serving = (s.credential for s in finding.standings.values() if s.origin is Origin.PRE_EXISTING)
+    return {credential.name for credential in serving if credential is not None}
 
 
 def _problems(finding: Finding) -> list[Problem]:

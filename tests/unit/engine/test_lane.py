@@ -14,6 +14,7 @@ from entrafed.domain.credentials import LIMIT, NewCredential, ObservedCredential
 from entrafed.domain.errors import Problem, ProblemKind
 from entrafed.domain.plan import Create
 from entrafed.engine.lane import AGREEING, Lane
+from entrafed.engine.own_writes import JUST_BEYOND
 from entrafed.engine.timing import Timing
 
 TIMING = Timing()
@@ -357,3 +358,18 @@ def test_room_that_is_there_again_lets_a_refused_creation_be_tried() -> None:
     lane.look_again(0.0)
     lane.note_list((), 700)
     assert lane.objection_to(refused, 701) is None
+
+
+@BOTH
+def test_what_somebody_begins_to_rely_on_is_looked_at_once_more_where_replicas_disagree(kind: ParentKind) -> None:
+    lane = listed_lane(standing("theirs"), kind=kind)
+    again = 10 + TIMING.lag_limit * JUST_BEYOND if kind is ParentKind.APPLICATION else None
+    lane.rely_on(frozenset({("web", "theirs")}), 10)
+    assert lane.confirmation_due(0) == again
+    lane.rely_on(frozenset({("web", "theirs")}), 30)
+    assert lane.confirmation_due(0) == again
+    lane.note_list((standing("theirs"),), 10 + TIMING.lag_limit * 1.1)
+    lane.rely_on(frozenset({("web", "theirs")}), 100)
+    assert lane.confirmation_due(100) is None
+    lane.rely_on(frozenset({("web", "theirs"), ("other", "theirs")}), 200)
+    assert (lane.confirmation_due(200) is not None) == (kind is ParentKind.APPLICATION)
