@@ -1,13 +1,16 @@
 """Azure that is slow, gone, or of another opinion: what the status says, and that it recovers by itself."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from engine_world import NAMESPACE, EngineWorld, federation, oidc
+from engine_world import EVERYTHING, IDENTITY, NAMESPACE, EngineWorld, federation, oidc
 from entrafed.api.conditions import ConditionType
-from entrafed_lab.azure import Fault, ServiceName
-from entrafed_lab.azure.seed import HOME_TENANT, READER_APP
+from entrafed.engine.engine import MOST_RUNS
+from entrafed_lab.azure import Fault, KeyRing, ServiceName
+from entrafed_lab.azure.seed import HOME_TENANT, OPERATOR_APP, READER_APP
+from virtual_world import until, virtual_world
 
 GRAPH, LOGIN = (ServiceName.GRAPH,), (ServiceName.LOGIN,)
 CREDENTIALS = "federatedIdentityCredentials"
@@ -158,3 +161,27 @@ def _rule_for(*applications: str) -> dict[str, object]:
         "targets": {"applications": list(applications)},
         "federatedCredentials": [{"issuer": "https://issuer.example", "subjects": ["**"]}],
     }
+
+
+@pytest.mark.looptime
+async def test_who_waits_for_graph_keeps_nobody_from_resource_manager_however_many_they_are(
+    azure_keys: KeyRing, tmp_path: Path
+) -> None:
+    """Microsoft has all of Graph wait, while more objects than may run at once are created."""
+    async with virtual_world(tmp_path, keys=azure_keys) as world:
+        operator = world.azure.world.service_principal(HOME_TENANT, OPERATOR_APP)
+        assert operator is not None
+        create, owners = world.azure.world.create_application, (operator.object_id,)
+        crowd = [create(f"{n}", tenant_id=HOME_TENANT, owners=owners).object_id for n in range(MOST_RUNS + 50)]
+        few = [crowd[n : n + 60] for n in range(0, len(crowd), 60)]
+        world.connect(EVERYTHING, *({**EVERYTHING, "targets": {"applications": ids}} for ids in few))
+        async with world.operator():
+            await asyncio.sleep(60)
+            held = Fault(GRAPH, ("POST",), CREDENTIALS, status=429, code="TooManyRequests", retry_after=29)
+            world.azure.faults.add(held)
+            for number, object_id in enumerate(crowd):
+                target = {"application": {"objectId": object_id}}
+                world.cluster.apply(federation(oidc("a"), name=f"app-{number}", target=target))
+            await asyncio.sleep(10)
+            world.cluster.apply(federation(oidc("a"), target=IDENTITY))
+            await until(world.is_ready, within=15)

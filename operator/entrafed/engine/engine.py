@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from random import Random
 
 import structlog
@@ -25,7 +25,7 @@ from entrafed.engine.assignment_table import AssignmentTable
 from entrafed.engine.attend import Attendant
 from entrafed.engine.connections import Connections
 from entrafed.engine.issuers import ClusterIssuers
-from entrafed.engine.keys import ConnectionKey, FederationKey, Key, kind_of
+from entrafed.engine.keys import ConnectionKey, FederationKey, Key, kind_of, waits_with
 from entrafed.engine.objects import Objects, Stale, connections_of
 from entrafed.engine.orphans import Orphans
 from entrafed.engine.outputs import Outputs
@@ -42,7 +42,7 @@ from entrafed.engine.telling import Teller
 from entrafed.engine.timing import Timing
 from entrafed.engine.versions import asks_for_work, readiness
 
-MOST_RUNS = 500  # at once; a run that waits for a budget costs a task, and one target's must not hold up another's
+MOST_RUNS = 250  # at once, of those that wait for the same budgets of Azure; one that waits costs a task
 STATES_EVERY = 10.0  # seconds between counts of all objects by state
 
 log = structlog.get_logger(__name__)
@@ -76,7 +76,7 @@ class Engine:
         self._assigned = AssignmentTable()
         self._absences = Absences(clock, timing)
         self._reads = Reads(azure, clock)
-        self._queue: Queue[Key] = Queue(clock.monotonic)
+        self._queue: Queue[Key] = Queue(clock.monotonic, group_of=self._waits_with, most=MOST_RUNS)
         self._agenda = Agenda(self._queue)
         self._backoff: Backoff[Key] = Backoff(timing, self._chance)
         self._teller = Teller(kube)
@@ -268,10 +268,8 @@ class Engine:
             asyncio.create_task(self._count_states(), name="states"),
             asyncio.create_task(self._issuers.watch(), name="issuers"),
         ]
-        slots = asyncio.Semaphore(MOST_RUNS)
         try:
             while not self._is_stopping():
-                await slots.acquire()
                 key = await self._queue.take()
                 if self._is_stopping():
                     return
@@ -279,7 +277,6 @@ class Engine:
                 run = asyncio.create_task(self._work(key), name=str(key))
                 self._runs.add(run)
                 run.add_done_callback(self._runs.discard)
-                run.add_done_callback(lambda _: slots.release())
         finally:
             for task in beside:
                 task.cancel()
@@ -293,6 +290,9 @@ class Engine:
                 run.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         await self._reads.stop()
+
+    def _waits_with(self, key: Key) -> Hashable:
+        return waits_with(key, self._objects.federations.get(key.uid) if isinstance(key, FederationKey) else None)
 
     def _is_stopping(self) -> bool:
         return self._stopping

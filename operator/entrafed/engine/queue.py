@@ -6,7 +6,7 @@ New work goes before resync. What is added while its key runs makes it run once 
 import asyncio
 import heapq
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable
 from enum import IntEnum
 from random import Random
@@ -45,16 +45,24 @@ class Backoff(Generic[K]):
 
 
 class Queue(Generic[K]):
-    """Keys that are ready, keys that are due later, keys that run. Not thread-safe: one event loop."""
+    """Keys that are ready, keys that are due later, keys that run. Not thread-safe: one event loop.
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    Of those that are of one group, `most` run at once. They may all wait for one and the same thing: whoever waits for
+    another must not be kept from running by them. Groups take turns.
+    """
+
+    def __init__(self, monotonic: Callable[[], float], *, group_of: Callable[[K], Hashable], most: int) -> None:
         self._monotonic = monotonic
-        self._ready: dict[Urgency, deque[K]] = {urgency: deque() for urgency in Urgency}
+        self._group_of = group_of
+        self._most = most
+        self._ready: dict[Urgency, dict[Hashable, deque[K]]] = {urgency: {} for urgency in Urgency}
         self._urgency: dict[K, Urgency] = {}  # of keys that are ready
         self._since: dict[K, float] = {}
         self._later: list[tuple[float, int, K]] = []
         self._due: dict[K, tuple[float, Urgency]] = {}
         self._running: dict[K, Urgency | None] = {}  # the value: how urgently to run once more
+        self._running_in: dict[K, Hashable] = {}
+        self._runs: Counter[Hashable] = Counter()
         self._order = itertools.count()
         self._changed = asyncio.Event()
 
@@ -70,7 +78,7 @@ class Queue(Generic[K]):
         self._due.pop(key, None)
         self._urgency[key] = urgency
         self._since.setdefault(key, self._monotonic())
-        self._ready[urgency].append(key)
+        self._ready[urgency].setdefault(self._group_of(key), deque()).append(key)
         self._changed.set()
 
     def add_after(self, key: K, seconds: float, urgency: Urgency = Urgency.NEW) -> None:
@@ -87,14 +95,8 @@ class Queue(Generic[K]):
         """Wait for a key; it runs until `done` is called."""
         while True:
             pause = self._promote()
-            for urgency in Urgency:
-                while self._ready[urgency]:
-                    key = self._ready[urgency].popleft()
-                    if self._urgency.get(key) is urgency:  # else it was asked for again, more urgently
-                        del self._urgency[key]
-                        self._since.pop(key, None)
-                        self._running[key] = None
-                        return key
+            if (key := self._next()) is not None:
+                return key
             self._changed.clear()
             try:
                 async with asyncio.timeout(pause):
@@ -102,9 +104,37 @@ class Queue(Generic[K]):
             except TimeoutError:
                 continue
 
+    def _next(self) -> K | None:
+        """Begin to run the key whose turn it is."""
+        for urgency, groups in self._ready.items():
+            for group in [group for group in groups if self._runs[group] < self._most]:
+                keys = groups.pop(group)
+                key = self._first(keys, urgency)
+                if keys:
+                    groups[group] = keys  # behind the others
+                if key is not None:
+                    del self._urgency[key]
+                    self._since.pop(key, None)
+                    self._running[key], self._running_in[key] = None, group
+                    self._runs[group] += 1
+                    return key
+        return None
+
+    def _first(self, keys: deque[K], urgency: Urgency) -> K | None:
+        """Take out the first key that was not asked for again, more urgently."""
+        while keys:
+            key = keys.popleft()
+            if self._urgency.get(key) is urgency:
+                return key
+        return None
+
     def done(self, key: K) -> None:
         """A run has ended."""
-        again = self._running.pop(key)
+        again, group = self._running.pop(key), self._running_in.pop(key)
+        self._runs[group] -= 1
+        if not self._runs[group]:
+            del self._runs[group]
+        self._changed.set()  # somebody of its group may have waited for that
         if again is not None:
             self.add(key, again)
 

@@ -16,7 +16,11 @@ KEYS = ("a", "b", "c", "d")
 
 def loop_queue() -> Queue[str]:
     """A queue in the time of the running loop."""
-    return Queue(asyncio.get_running_loop().time)
+    return Queue(asyncio.get_running_loop().time, group_of=lambda _: "all", most=100)
+
+
+def group_of(key: str) -> str:
+    return "first" if key < "c" else "second"
 
 
 async def take_now(queue: Queue[str]) -> str | None:
@@ -167,6 +171,27 @@ async def test_the_oldest_is_as_old_as_its_first_asking() -> None:
     assert (queue.depth, queue.oldest) == (0, 0)
 
 
+@pytest.mark.looptime
+async def test_of_a_group_no_more_run_than_may_and_another_group_is_not_kept_waiting() -> None:
+    queue: Queue[str] = Queue(asyncio.get_running_loop().time, group_of=group_of, most=1)
+    queue.add("a")
+    queue.add("b")
+    assert [await take_now(queue), await take_now(queue)] == ["a", None]
+    queue.add("c", Urgency.RESYNC)
+    assert await take_now(queue) == "c"
+    waiting = asyncio.ensure_future(queue.take())
+    await asyncio.sleep(1)
+    queue.done("a")
+    assert await asyncio.wait_for(waiting, 1) == "b"
+
+
+async def test_groups_take_turns() -> None:
+    queue: Queue[str] = Queue(asyncio.get_running_loop().time, group_of=group_of, most=2)
+    for key in ("a", "b", "c", "d"):
+        queue.add(key)
+    assert [await take_now(queue) for _ in KEYS] == ["a", "c", "b", "d"]
+
+
 class QueueMachine(RuleBasedStateMachine):
     """Any sequence of asking, planning, taking, ending and waiting, beside a model that is plain dictionaries."""
 
@@ -174,7 +199,7 @@ class QueueMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.now = 0.0
-        self.queue: Queue[str] = Queue(lambda: self.now)
+        self.queue: Queue[str] = Queue(lambda: self.now, group_of=group_of, most=1)
         self.ready: dict[str, Urgency] = {}
         self.due: dict[str, tuple[float, Urgency]] = {}
         self.running: dict[str, Urgency | None] = {}
@@ -214,11 +239,13 @@ class QueueMachine(RuleBasedStateMachine):
     def take(self) -> None:
         taken = self.loop.run_until_complete(take_now(self.queue))
         self.model_fall_due()
+        full = {group_of(key) for key in self.running}
+        may_run = {key: urgency for key, urgency in self.ready.items() if group_of(key) not in full}
         if taken is None:
-            assert not self.ready
+            assert not may_run
             return
-        assert taken not in self.running
-        assert self.ready.pop(taken) <= min(self.ready.values(), default=Urgency.RESYNC)
+        assert may_run[taken] is min(may_run.values())
+        del self.ready[taken]
         self.running[taken] = None
 
     @precondition(lambda self: bool(self.running))
