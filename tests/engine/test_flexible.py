@@ -9,6 +9,7 @@ from azure.identity.aio import ClientAssertionCredential
 from azure_clients import assertion_credential
 from engine_world import (
     APPLICATION,
+    CLUSTER,
     EVERYTHING,
     NAMESPACE,
     EngineWorld,
@@ -20,6 +21,7 @@ from engine_world import (
 )
 from entrafed.api.conditions import ConditionType
 from entrafed.api.states import ItemState, Origin
+from entrafed.domain.marks import Mark, owner_mark
 from entrafed_lab.azure import Variants
 from entrafed_lab.azure.seed import GITHUB, READER_APP
 from entrafed_lab.azure.variants import FlexibleOnV1
@@ -239,6 +241,30 @@ async def test_one_of_others_with_another_audience_is_a_conflict(world: EngineWo
     assert ready is not None
     assert "credential by-hand, which entrafed did not make, has this issuer and expression" in ready.message
     assert holder.credential("by-hand") == foreign
+
+
+async def test_a_second_one_of_ours_that_means_the_same_is_told_of_or_goes_with_who_made_it(world: EngineWorld) -> None:
+    """Azure takes both, since they are spelled in two ways; a cluster that is lost may have left one behind."""
+    async with world.operator():
+        world.cluster.apply(federation(flexible(), name="first"))
+        await world.until(lambda: world.is_ready("first"))
+        holder = world.azure.world.holder(READER_APP)
+        (ours,) = (c for c in holder.credentials if c.name in world.ours())
+        assert ours.expression is not None
+        expression = " and ".join(reversed(ours.expression.split(" and ")))
+        left = str(Mark(CLUSTER, owner_mark(NAMESPACE, "second"), ours.name.rpartition("-")[2]))
+        holder.add_foreign_credential(name=left, issuer=ours.issuer, expression=expression)
+        world.cluster.request_reconcile(NAMESPACE, "first", "now")
+        await world.until(lambda: b"entrafed_orphans 1.0\n" in world.metrics.render())
+        assert set(world.ours()) == {ours.name, left}
+        world.cluster.apply(federation(flexible(), name="second"))
+        await world.until(lambda: world.is_ready("second"))
+        await world.until(lambda: len(world.ours()) == 1)
+        await world.until(lambda: b"entrafed_orphans 0.0\n" in world.metrics.render())
+        await world.until_quiet()
+        for name in ("first", "second"):
+            (item,) = world.seen(name).status.federated_credentials
+            assert [c.credential_name for c in item.credentials] == list(world.ours())
 
 
 async def test_an_expression_that_two_ask_for_is_one_credential_and_goes_with_the_last(world: EngineWorld) -> None:

@@ -130,9 +130,10 @@ def _plan(
     there = tuple(c for c in listed if c.name not in misnamed)
     ours = _ours(there, asking, clusters)
     draft = _Draft(ours, reported=_reported(asking))
-    used = {c.name for c in there if any(ask.holds(c.name, c.pair) for ask in asking)}
-    for trust, ask in _holders(there, asking, draft).items():
-        used.add(_place(trust, ask, there, clusters[0], draft))
+    held = {c.name for c in there if any(ask.holds(c.name, c.pair) for ask in asking)}
+    placed = {_place(trust, ask, there, clusters[0], draft) for trust, ask in _holders(there, asking, draft).items()}
+    doubles = _doubles(there, draft)
+    used = (held - doubles) | placed
     misnamed -= _overwrite(listed, misnamed, draft)
     draft.refuse(refused)
     unmade = stuck | {trust for trust, verdict in draft.verdicts.items() if verdict.reason is not Reason.SYNCED}
@@ -144,7 +145,8 @@ def _plan(
     yielding = _yielding(there, ours, asking) if may_remove else {}
     room = LIMIT - len([c for c in listed if c.name not in misnamed])
     steps = [*broken, *draft.updates, *_make_before_break(draft, deletes, yielding, stuck, room=room)]
-    orphans = tuple(c.name for c in there if c.name not in ours | used and _mark_of(c, clusters))
+    owned = ours - {name for name in doubles if not _those_who_had(name, asking)}
+    orphans = tuple(c.name for c in there if c.name not in owned | used and _mark_of(c, clusters))
     return Plan(tuple(steps), draft.verdicts, orphans, unmade)
 
 
@@ -295,6 +297,12 @@ def _place(trust: Trust, ask: Ask, there: tuple[ObservedCredential, ...], cluste
     return holder.name
 
 
+def _doubles(there: tuple[ObservedCredential, ...], draft: _Draft) -> set[str]:
+    """Ours beside another of ours that serves: a flexible one of the same pair, spelled in another way."""
+    serving = {trust.pair: verdict.name for trust, verdict in draft.verdicts.items() if verdict.reason is Reason.SYNCED}
+    return {c.name for c in there if c.name in draft.ours and c.pair in serving and serving[c.pair] != c.name}
+
+
 def _describe(ask: Ask) -> str:
     return f"entrafed: ManagedIdentityFederation {ask.namespace}/{ask.name}"
 
@@ -306,8 +314,7 @@ def _may_go(name: str, there: tuple[ObservedCredential, ...], asking: list[Ask])
     but a status, anything may be wanted.
     """
     credential = next(c for c in there if c.name == name)
-    mark = read_mark(name)
-    had = [a for a in asking if (mark and mark.owner == a.owner) or name in {r.name for r in a.records}]
+    had = _those_who_had(name, asking)
     if any(credential.pair in a.revoked for a in had):
         return True
     acting = [a for a in had if a.stance is not Stance.KEEP]
@@ -315,6 +322,12 @@ def _may_go(name: str, there: tuple[ObservedCredential, ...], asking: list[Ask])
         return False
     leaving = [a for a in acting if a.is_leaving]
     return not leaving or len(leaving) < len(acting) or leaving[-1].stance is Stance.LEAVE
+
+
+def _those_who_had(name: str, asking: list[Ask]) -> list[Ask]:
+    """Whose mark it carries, or who records it."""
+    mark = read_mark(name)
+    return [a for a in asking if (mark and mark.owner == a.owner) or name in {r.name for r in a.records}]
 
 
 def _yielding(

@@ -278,6 +278,35 @@ def test_beside_ours_a_credential_of_others_that_means_the_same_means_nothing(au
     assert result.verdicts == {BRANCHES: Verdict(Reason.SYNCED, named("web", BRANCHES))}
 
 
+def doubles() -> tuple[ObservedCredential, ObservedCredential]:
+    """Two of ours for one expression, spelled in two ways; the first serves."""
+    first, second = sorted(named(owner, BRANCHES) for owner in ("one", "two"))
+    return standing(first, BRANCHES), standing(second, BRANCHES)
+
+
+def test_of_two_of_ours_that_mean_the_same_one_serves_and_the_other_goes() -> None:
+    first, second = doubles()
+    result = planned([first, second], ask("one", BRANCHES), ask("two", BRANCHES))
+    assert result.steps == (Delete(second.name),)
+    assert result.verdicts[BRANCHES].name == first.name
+    assert planned([first], ask("one", BRANCHES), ask("two", BRANCHES)).steps == ()
+
+
+def test_of_two_of_ours_that_mean_the_same_that_of_nobody_who_lives_is_an_orphan() -> None:
+    first, second = doubles()
+    (living,) = (owner for owner in ("one", "two") if named(owner, BRANCHES) == first.name)
+    result = planned([first, second], ask(living, BRANCHES))
+    assert (result.steps, result.orphans) == ((), (second.name,))
+
+
+def test_of_two_of_ours_that_mean_the_same_that_of_one_who_only_keeps_stays_his() -> None:
+    first, second = doubles()
+    records = (Record("item", second.name, BRANCHES),)
+    keeping = replace(ask("idle", stance=Stance.KEEP), records=records)
+    result = planned([first, second], ask("other", BRANCHES), keeping)
+    assert (result.steps, result.orphans) == ((), ())
+
+
 def test_an_expression_that_others_changed_is_put_right() -> None:
     name = named("web", BRANCHES)
     changed = replace(standing(name, BRANCHES), expression="claims['sub'] matches '*'")
