@@ -226,6 +226,39 @@ async def test_drift_that_is_to_be_reported_is_only_reported(world: EngineWorld)
     assert list(world.ours()) == [name]
 
 
+async def test_drift_that_is_to_be_reported_is_told_once_for_each_item_whatever_else_is_wrong(
+    world: EngineWorld,
+) -> None:
+    by_hand(world, "by-hand", "job-a", "api://other")
+    looks = iter(range(100))
+
+    async def drifts(item: str) -> None:
+        names = {c.credential_name: i.name for i in world.seen().status.federated_credentials for c in i.credentials}
+        (name,) = (name for name, of in names.items() if of == item)
+        world.azure.world.application(READER_APP).change_credential(name, audiences=("api://theirs",))
+        before = len(told(world, "Drifted"))
+        world.cluster.request_reconcile(NAMESPACE, "web", f"{next(looks)}")
+        await world.until(lambda: len(told(world, "Drifted")) > before)
+        await world.until_quiet()
+
+    async with world.operator():
+        world.cluster.apply(federation(oidc("a"), oidc("b"), oidc("c"), driftPolicy="Report"))
+        await world.until(lambda: world.reason() == "CredentialConflict")
+        await drifts("b")
+        assert world.reason() == "CredentialConflict", "of the first item"
+        remove_by_hand(world, "by-hand")
+        world.cluster.request_reconcile(NAMESPACE, "web", f"{next(looks)}")
+        await world.until(lambda: world.reason() == "Drifted")
+        await drifts("a")
+        await drifts("c")
+        world.cluster.request_reconcile(NAMESPACE, "web", f"{next(looks)}")
+        await world.until_quiet()
+    notes = [note.partition(" (also not in place")[0] for note in told(world, "Drifted")]
+    items = {f"{item.name}: {item.message}" for item in world.seen().status.federated_credentials}
+    assert {note.partition(":")[0] for note in notes} == {"a", "b", "c"}
+    assert set(notes) == items
+
+
 async def test_drift_is_found_by_the_periodic_resync(world: EngineWorld) -> None:
     world.timing = world.with_timing(resync=0.5)
     async with world.operator():

@@ -1,5 +1,9 @@
 """What somebody else made of a credential of ours, in words: what was asked for and what stands, by field. Pure."""
 
+from collections.abc import Iterator
+
+from entrafed.api.reasons import Reason
+from entrafed.api.status import FederationStatus
 from entrafed.domain.credentials import ObservedCredential, Trust
 
 LONGEST = 100  # characters of one value: issuer, subject or expression, and audience, twice each, fit into a note
@@ -25,6 +29,14 @@ def difference(asked: Trust, stands: ObservedCredential | None) -> str:
         if want != have
     )
     return f"changed ({'; '.join(told)})"
+
+
+def news_of_drift(before: FederationStatus, after: FederationStatus) -> Iterator[str]:
+    """What a status says of drifted items that the one before did not, whatever else Ready may be about."""
+    known = {item.name for item in before.federated_credentials if item.reason == Reason.DRIFTED}
+    for item in after.federated_credentials:
+        if item.reason == Reason.DRIFTED and item.name not in known:
+            yield f"{item.name}: {item.message}"
 
 
 def _quoted(value: str, other: str) -> str:

@@ -13,6 +13,7 @@ from entrafed.api.reasons import Reason
 from entrafed.api.status import FederationStatus
 from entrafed.domain.assignments import Progress
 from entrafed.domain.credentials import Parent
+from entrafed.domain.drift import news_of_drift
 from entrafed.domain.events import Event, EventType, RegardingKind
 from entrafed.domain.findings import AssignmentFinding, Finding, OutputFinding
 from entrafed.domain.issuers import news_of_issuers
@@ -89,7 +90,10 @@ class Reporter:
         before = federation.status
         written = await self._kube.write_status(federation, status)
         self._objects.answered(written)
-        self._tell_of_change(federation, before, status)
+        told = self._tell_of_change(federation, before, status)
+        for note in news_of_drift(before, status):
+            if not told.startswith(note):
+                self._tell(event_of(federation.metadata, EventType.WARNING, Reason.DRIFTED, "Reconcile", note))
         for news in () if federation.metadata.deletion_timestamp else news_of_issuers(before, status):
             kind = EventType.WARNING if news.reason is Reason.ISSUER_UNREACHABLE else EventType.NORMAL
             self._tell(event_of(federation.metadata, kind, news.reason, "Reconcile", news.message))
@@ -134,11 +138,12 @@ class Reporter:
             else:
                 self._objects.answered(left)
 
-    def _tell_of_change(self, federation: Federation, before: FederationStatus, after: FederationStatus) -> None:
-        """One event per change of Ready; and the time from the creation to the first Ready."""
+    def _tell_of_change(self, federation: Federation, before: FederationStatus, after: FederationStatus) -> str:
+        """One event per change of Ready, whose note is the answer; and the time from the creation to the first
+        Ready."""
         was, ready = _condition(before, ConditionType.READY), _condition(after, ConditionType.READY)
         if ready is None or (was is not None and (was.status, was.reason) == (ready.status, ready.reason)):
-            return
+            return ""
         is_fine = ready.status is ConditionStatus.TRUE or ready.reason in _ORDINARY
         kind = EventType.NORMAL if is_fine else EventType.WARNING
         metadata, uid, reason = federation.metadata, federation.metadata.uid, Reason(ready.reason)
@@ -161,6 +166,7 @@ class Reporter:
             self._never_ready.discard(uid)
             now = self._clock.now()
             self._measure.time_to_ready(now - to_seconds(federation.metadata.creation_timestamp, unreadable=now))
+        return ready.message
 
 
 def event_of(metadata: Metadata, kind: EventType, reason: Reason, action: str, note: str) -> Event:
