@@ -333,9 +333,11 @@ def _those_who_had(name: str, asking: list[Ask]) -> list[Ask]:
 def _yielding(
     there: tuple[ObservedCredential, ...], ours: set[str], asking: list[Ask]
 ) -> dict[str | None, list[Delete]]:
-    """What retires for all who hold it, by subject: it makes way for its successor, which has the same."""
+    """What retires for all who hold it, by subject: it makes way for its successor, which has the same. First what
+    retires for longest: it has the fewest tokens left."""
     found: dict[str | None, list[Delete]] = {}
-    for credential in there:
+    since = {r.name: r.retiring_since for ask in asking for r in ask.records if r.retiring_since is not None}
+    for credential in sorted(there, key=lambda c: since.get(c.name, float("inf"))):
         holders = [ask for ask in asking if ask.holds(credential.name, credential.pair)]
         if credential.name in ours and holders and all(credential.pair in ask.retiring for ask in holders):
             found.setdefault(credential.subject, []).append(Delete(credential.name))

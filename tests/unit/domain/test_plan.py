@@ -138,6 +138,19 @@ def test_without_room_what_retires_makes_way_for_its_successor_only() -> None:
     apply(there, steps)
 
 
+@pytest.mark.parametrize("issuers", [("older", "younger"), ("younger", "older")])
+def test_of_two_that_retire_the_one_that_does_so_for_longest_makes_way(issuers: tuple[str, str]) -> None:
+    first, second = issuers
+    there = filled(*(standing(named("web", of(issuer)), of(issuer)) for issuer in issuers))
+    records = tuple(
+        Record("pods", named("web", of(issuer)), of(issuer), retiring_since=since)
+        for issuer, since in ((first, 100.0), (second, 200.0))
+    )
+    former = frozenset(of(issuer).pair for issuer in issuers)
+    rotated = replace(ask("web", of("new")), kept=former, retiring=former, records=records)
+    assert planned(there, rotated).steps[0] == Delete(named("web", of(first)))
+
+
 def test_the_room_that_was_made_is_the_successors_though_others_waited_longer() -> None:
     there = filled(standing(named("web", of("old")), of("old")))
     asks = [ask("older", A, since=-1), rotating("web")]
