@@ -1,15 +1,18 @@
 """Several who want something of one target: objects, people, other clusters."""
 
 import asyncio
+import re
 from dataclasses import replace
 from functools import partial
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
-from engine_world import APPLICATION, CLUSTER, IDENTITY, NAMESPACE, EngineWorld, federation, new_world, oidc
+from engine_world import APPLICATION, CLUSTER, EVERYTHING, IDENTITY, NAMESPACE, EngineWorld, federation, new_world, oidc
+from entrafed.api.conditions import Condition, ConditionType
 from entrafed.api.states import ItemState, Origin
 from entrafed.azure import BudgetSettings
 from entrafed.domain.credentials import Pair
@@ -28,6 +31,10 @@ def by_hand(world: EngineWorld, name: str, subject: str, audience: str = "api://
     """Somebody else makes a credential."""
     holder = world.azure.world.application(READER_APP)
     holder.add_foreign_credential(name=name, issuer=ISSUER, subject=subject, audiences=(audience,))
+
+
+def is_gone(world: EngineWorld, name: str, namespace: str) -> bool:
+    return world.cluster.federation(namespace, name) is None
 
 
 def remove_by_hand(world: EngineWorld, name: str) -> None:
@@ -132,6 +139,44 @@ async def test_of_two_audiences_for_one_pair_the_first_written_holds(world: Engi
         world.cluster.delete("ManagedIdentityFederation", NAMESPACE, "first")
         await world.until(lambda: world.is_ready("second"))
     assert [audiences for _, _, audiences in world.ours().values()] == [("api://other",)]
+
+
+async def test_of_three_audiences_for_one_pair_the_others_follow_in_turn_and_nobody_learns_of_another_namespace(
+    world: EngineWorld,
+) -> None:
+    world.never_look_by_itself()
+    asking = {"first": "shipping", "second": "billing", "third": NAMESPACE}
+    for namespace in asking.values():
+        world.namespace(namespace)
+    world.connect({**EVERYTHING, "namespaces": {"names": list(asking.values())}})
+
+    def ready(name: str) -> Condition | None:
+        status = world.seen(name, asking[name]).status
+        return next((c for c in status.conditions if c.type is ConditionType.READY), None)
+
+    def reads(name: str, reason: str) -> bool:
+        return (found := ready(name)) is not None and found.reason == reason
+
+    with structlog.testing.capture_logs() as lines:
+        async with world.operator():
+            for name, namespace in asking.items():
+                item = oidc("a", "same", audience=f"api://{name}")
+                world.cluster.apply(federation(item, name=name, namespace=namespace))
+                await world.until(partial(reads, name, "Synced" if name == "first" else "AudienceConflict"))
+            told = [str(world.seen(name, namespace).status) for name, namespace in asking.items()]
+            for leaver, follower in pairwise(asking):
+                world.cluster.delete("ManagedIdentityFederation", asking[leaver], leaver)
+                await world.until(partial(reads, follower, "Synced"))
+                await world.until(partial(is_gone, world, leaver, asking[leaver]))
+                assert [audiences for _, _, audiences in world.ours().values()] == [(f"api://{follower}",)]
+    shown = [line for line in lines if line["log_level"] != "debug"]
+    assert {line["event"] for line in shown} >= {"reported", "azure request"}
+    told += [str(line) for line in shown] + [str(event) for event in world.cluster.events]
+    names = {*asking, *asking.values()}
+    own = [{name, namespace} for name, namespace in asking.items()]
+    for text in told:
+        about = {name for name in names if re.search(rf"\b(?<!api://){name}\b", text)}
+        assert any(about <= one for one in own), text
 
 
 async def test_what_others_removed_is_brought_back_and_told(world: EngineWorld) -> None:

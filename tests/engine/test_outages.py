@@ -134,6 +134,28 @@ async def test_another_app_under_the_same_unique_name_is_not_taken_for_the_first
     assert new.credentials == ()
 
 
+@pytest.mark.looptime
+async def test_the_first_app_is_taken_up_again_by_itself_when_its_unique_name_is_given_back(
+    azure_keys: KeyRing, tmp_path: Path
+) -> None:
+    async with virtual_world(tmp_path, keys=azure_keys) as world, world.operator():
+        world.cluster.apply(federation(oidc("a"), target={"application": {"uniqueName": "storage-reader"}}))
+        await until(world.is_ready, within=60)
+        stood, first = world.ours(), world.azure.world.application(READER_APP)
+        first.unique_name = None
+        other = world.azure.world.create_application(
+            "other", tenant_id=HOME_TENANT, owners=tuple(first.owners), unique_name="storage-reader"
+        )
+        world.connect(_rule_for(READER_APP, other.app_id))
+        world.cluster.request_reconcile(NAMESPACE, "web", "1")
+        await until(lambda: world.reason() == "TargetReplaced", within=60)
+        world.azure.log.clear()
+        first.unique_name, other.unique_name = "storage-reader", None
+        await until(world.is_ready, within=world.timing.forbidden * 1.2)
+        assert (world.ours(), other.credentials) == (stood, ())
+        assert world.azure.log.writes() == []
+
+
 async def test_a_write_whose_answer_is_lost_is_not_made_twice(world: EngineWorld) -> None:
     async with world.operator():
         handle = world.azure.faults.add(Fault(GRAPH, ("POST",), CREDENTIALS, lose_answer=True, times=1))
