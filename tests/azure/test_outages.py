@@ -200,12 +200,12 @@ async def test_an_error_of_the_service_is_one_request_that_may_have_happened(
     world: Connected, parent: Parent, write: Doing, status: int, body: str | None
 ) -> None:
     await warmed_up(world, parent)
-    fault = Fault(services=(SERVICES[parent],), status=status, body=body, retry_after=0.01)
+    fault = Fault(services=(SERVICES[parent],), status=status, body=body, retry_after=0.25)
     world.azure.faults.add(fault)
     raised = await problem_of(write(world, parent))
     assert raised.problem.kind is ProblemKind.TRANSIENT
     assert raised.problem.reason is Reason.AZURE_UNAVAILABLE
-    assert raised.problem.after == 0.01
+    assert raised.problem.after == 0.25
     assert not raised.answered
     assert len(world.requests()) == 1
 
