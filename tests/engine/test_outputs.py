@@ -40,6 +40,16 @@ async def gone(world: EngineWorld, name: str = "web") -> None:
     await world.until(lambda: world.cluster.federation(NAMESPACE, name) is None)
 
 
+def die_after_a_write_of_the_service_account(world: EngineWorld) -> None:
+    def die(write: str) -> None:
+        if write.startswith("service account"):
+            world.gate.close()
+            world.cluster.unwatch()
+            raise WritesStopped("dies after it")
+
+    world.cluster.after = die
+
+
 async def test_a_service_account_is_told_who_its_pods_sign_in_as(world: EngineWorld) -> None:
     world.service_account("web", {"team": "payments"})
     async with world.operator():
@@ -185,15 +195,9 @@ async def test_an_opt_out_while_nobody_works_withdraws_what_was_written(world: E
 
 
 async def test_what_was_written_in_the_last_instant_is_found_though_it_is_asked_for_no_more(world: EngineWorld) -> None:
-    def die(write: str) -> None:
-        if write.startswith("service account"):
-            world.gate.close()
-            world.cluster.unwatch()
-            raise WritesStopped("dies after it")
-
     world.service_account()
     async with world.operator():
-        world.cluster.after = die
+        die_after_a_write_of_the_service_account(world)
         world.cluster.apply(federation(annotated("web")))
         await world.until(lambda: world.annotations() == ANNOTATIONS)
     world.cluster.after = lambda _: None
@@ -204,17 +208,11 @@ async def test_what_was_written_in_the_last_instant_is_found_though_it_is_asked_
 
 
 async def test_what_the_operator_took_away_itself_and_could_not_tell_is_no_drift(world: EngineWorld) -> None:
-    def die(write: str) -> None:
-        if write.startswith("service account"):
-            world.gate.close()
-            world.cluster.unwatch()
-            raise WritesStopped("dies after it")
-
     world.service_account()
     async with world.operator():
         world.cluster.apply(federation(annotated("web"), driftPolicy="Report"))
         await world.until(world.is_ready)
-        world.cluster.after = die
+        die_after_a_write_of_the_service_account(world)
         world.cluster.apply(federation(account("web"), driftPolicy="Report"))
         await world.until(lambda: world.annotations() == {})
     world.cluster.after = lambda _: None

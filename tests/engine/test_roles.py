@@ -25,7 +25,7 @@ from assignment_world import (
     roles_of,
     with_roles,
 )
-from engine_world import APPLICATION, Manifest, oidc
+from engine_world import APPLICATION, EngineWorld, Manifest, oidc
 from entrafed.api.assignment_status import AssignmentState
 from entrafed.api.conditions import ConditionStatus, ConditionType
 from entrafed.api.states import ItemState, Origin
@@ -49,6 +49,12 @@ CONDITION = (
     "(@Resource[Microsoft.Storage/storageAccounts/blobServices/containers:name] StringEquals 'reports'))"
 )
 OTHER_CONDITION = CONDITION.replace("reports", "letters")
+
+
+def remove_the_scope(world: EngineWorld) -> None:
+    """The storage account goes, and with it what was given there."""
+    world.azure.world.roles.remove_at(STORAGE_ACCOUNT)
+    world.azure.faults.add(Fault((ServiceName.ARM,), path_regex="roleAssignments", status=404, code="ResourceNotFound"))
 
 
 async def test_a_role_is_recorded_then_given_then_taken_back(open_world: OpenWorld) -> None:
@@ -469,9 +475,7 @@ async def test_a_scope_that_is_gone_keeps_no_object(open_world: OpenWorld) -> No
     async with open_world() as world, world.operator():
         world.cluster.apply(with_roles(role("blobs")))
         await ready(world)
-        world.azure.world.roles.remove_at(STORAGE_ACCOUNT)
-        missing = Fault((ServiceName.ARM,), path_regex="roleAssignments", status=404, code="ResourceNotFound")
-        world.azure.faults.add(missing)
+        remove_the_scope(world)
         deleted(world)
         await gone(world)
 
@@ -480,9 +484,7 @@ async def test_a_scope_that_is_gone_and_asked_for_no_more_is_forgotten(open_worl
     async with open_world() as world, world.operator():
         world.cluster.apply(with_roles(role("blobs")))
         await ready(world)
-        world.azure.world.roles.remove_at(STORAGE_ACCOUNT)
-        missing = Fault((ServiceName.ARM,), path_regex="roleAssignments", status=404, code="ResourceNotFound")
-        world.azure.faults.add(missing)
+        remove_the_scope(world)
         world.cluster.apply(with_roles())
         await ready(world)
         assert world.seen().status.role_assignments == ()

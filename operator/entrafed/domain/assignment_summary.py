@@ -24,7 +24,7 @@ from entrafed.domain.findings import (
     Place,
     Section,
 )
-from entrafed.domain.recorded_rows import identities_in, roles_in, tenants_in
+from entrafed.domain.recorded_rows import denials, identities_in, roles_in, tenants_in
 from entrafed.domain.roles import role_key
 from entrafed.domain.times import to_text
 
@@ -75,10 +75,6 @@ class AssignmentItem:
     """Whether a status has room for it."""
 
     @property
-    def label(self) -> str:
-        return label_of(self)
-
-    @property
     def stands(self) -> bool:
         """Whether anything of ours stands for it, or may."""
         return any(row.origin is Origin.OPERATOR for row in self.rows)
@@ -98,7 +94,7 @@ def assignment_items(federation: Federation, knowledge: Knowledge) -> tuple[Assi
     items = [_asked(outcome, recorded.get((outcome.section, outcome.name), ()), found) for outcome in asked]
     shown, wished = {(item.section, item.name) for item in items}, items_asked_for(federation)
     items = [item for item in items if item.rows or (item.section, item.name) in wished]
-    denied = _denied(federation)
+    denied = denials(federation.status)
     tenants = {parent.tenant_id for parent in knowledge.places if parent.kind is ParentKind.TENANT_APP}
     for (section, name), rows in recorded.items():
         is_left_alone = section is Section.TENANTS and name not in tenants and _outlives(federation, name)
@@ -272,15 +268,6 @@ def _recorded(federation: Federation) -> dict[tuple[Section, str], tuple[Assignm
             )
             recorded[Section.TENANTS, tenant.tenant_id] = (row,)
     return recorded
-
-
-def _denied(federation: Federation) -> dict[tuple[Section, str], str | None]:
-    status = federation.status
-    return {
-        **{(Section.IDENTITIES, one.name): one.denied_since for one in status.identity_assignments},
-        **{(Section.ROLES, one.name): one.denied_since for one in status.role_assignments},
-        **{(Section.TENANTS, one.tenant_id): one.denied_since for one in status.tenants},
-    }
 
 
 def _outlives(federation: Federation, tenant_id: str) -> bool:

@@ -14,6 +14,8 @@ from entrafed.api.assignment_status import (
 )
 from entrafed.api.assignments import HostId, ScopeId
 from entrafed.api.formats import Guid, ManagedIdentityId
+from entrafed.api.status import FederationStatus
+from entrafed.domain.findings import Section
 
 _GUID: TypeAdapter[str] = TypeAdapter(Guid)
 _HOST: TypeAdapter[str] = TypeAdapter(HostId)
@@ -42,6 +44,16 @@ def roles_in(item: RoleAssignmentStatus) -> tuple[AssignedRole, ...]:
 def tenants_in(rows: Iterable[TenantStatus]) -> tuple[TenantStatus, ...]:
     """The same of other tenants, whose ids are lower-case then as the operator writes them."""
     return tuple(replace(row, tenant_id=row.tenant_id.lower()) for row in rows if _are((_GUID, row.tenant_id)))
+
+
+def denials(status: FederationStatus) -> dict[tuple[Section, str], str]:
+    """Since when an item is denied, by section and name, as far as the status says that it is."""
+    rows = (
+        *((Section.IDENTITIES, one.name, one.denied_since) for one in status.identity_assignments),
+        *((Section.ROLES, one.name, one.denied_since) for one in status.role_assignments),
+        *((Section.TENANTS, one.tenant_id, one.denied_since) for one in status.tenants),
+    )
+    return {(section, name): since for section, name, since in rows if since is not None}
 
 
 def _are(*values: tuple[TypeAdapter[str], str]) -> bool:

@@ -59,7 +59,7 @@ def summarise(federation: Federation, knowledge: Knowledge, now: float) -> Feder
     """The status of an object. `now` is seconds since the epoch; it dates conditions whose status changed."""
     items = _items(federation, knowledge, now)
     assigned = assignment_items(federation, knowledge)
-    others = [_Item(one.label, (), one.problem, one.denied_since if one.stands else None) for one in assigned]
+    others = [_Item(label_of(one), (), one.problem, one.denied_since if one.stands else None) for one in assigned]
     others.append(_Item("service principal", (), problem_at_home(federation, knowledge)))
     asked = frozenset(item.name for item in federation.spec.federated_credentials)
     outputs = [_Item(str(one.output), (), one.problem) for one in knowledge.outputs]
@@ -281,7 +281,7 @@ def _deletion(federation: Federation, knowledge: Knowledge, assigned: tuple[Assi
     left = finding.left if finding else ()
     failed = [(one.credential.name, one.problem) for one in left if one.problem is not None]
     failed += [
-        (one.label, one.problem) for one in assigned if one.problem is not None and one.problem is not BEING_REMOVED
+        (label_of(one), one.problem) for one in assigned if one.problem is not None and one.problem is not BEING_REMOVED
     ]
     failed += [(str(one.output), one.problem) for one in knowledge.outputs if one.problem not in (None, DELETING)]
     if problem is None and failed:

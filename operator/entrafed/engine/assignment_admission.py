@@ -13,13 +13,14 @@ from entrafed.domain.connections import SignIn
 from entrafed.domain.credentials import Parent, ParentKind
 from entrafed.domain.errors import AzureProblem, NotFound, Problem
 from entrafed.domain.findings import AssignmentOutcome, Place, Section
+from entrafed.domain.recorded_rows import denials
 from entrafed.domain.roles import RoleDefinition, role_and_principal
 from entrafed.domain.rules import allows_identity_assignment, allows_role, allows_tenant, rules_allowing_target
 from entrafed.domain.targets import ResolvedTarget
 from entrafed.domain.times import to_seconds
 from entrafed.engine.access import Access, Accesses, Unresolved
 from entrafed.engine.assignment_asks import Asks, ask_of, asks_of_items, asks_of_leaver, asks_to_keep
-from entrafed.engine.assignment_records import Recorded, assignments_recorded, assignments_shown, denials
+from entrafed.engine.assignment_records import Recorded, assignments_recorded, assignments_shown
 from entrafed.engine.assignment_table import AssignmentTable
 from entrafed.engine.outcomes import SUSPENDED
 from entrafed.engine.ports import Clock
@@ -97,8 +98,7 @@ class AssignmentAdmitter:
 
     def untold(self, federation: Federation, problem: Problem) -> tuple[AssignmentOutcome, ...]:
         """The items of an object of which nothing can be told: what the status says was denied counts as that still."""
-        since = {(section, name): time for section in Section for name, time in denials(federation, section) if time}
-        now = self._clock.now()
+        since, now = denials(federation.status), self._clock.now()
         return tuple(
             AssignmentOutcome(
                 section,
@@ -128,7 +128,7 @@ class AssignmentAdmitter:
         def is_allowed(one: Recorded) -> bool:
             if case is not None:
                 return self._allows(federation, one, case)
-            return dict(denials(federation, one.section)).get(one.record.item) is None
+            return (one.section, one.record.item) not in denials(federation.status)
 
         return asks_of_leaver(federation, lambda name: self._sign_in(name, case), stance, is_allowed)
 
@@ -205,6 +205,8 @@ class AssignmentAdmitter:
         self, outcomes: tuple[AssignmentOutcome, ...], federation: Federation, case: Case
     ) -> tuple[AssignmentOutcome, ...]:
         """Of an item that cannot be told, what was made for it and no rule allows any more is denied as any other."""
+        if case.not_before is None or all(outcome.problem is None for outcome in outcomes):
+            return outcomes  # told by the records alone, or told
         refused = {(one.section, one.name): one.places for one in self._by_records(federation, case)}
         told = []
         for outcome in outcomes:
@@ -217,8 +219,9 @@ class AssignmentAdmitter:
     def _stranded(self, federation: Federation, case: Case, asked: Collection[str]) -> Iterator[AssignmentOutcome]:
         """Tenants that are not asked for any more, and out of which there is no way to take the application."""
         for one in assignments_recorded(federation):
-            stays = one.outlives and self._allows(federation, one, case)
-            if one.connection is None or one.record.item in asked or stays:
+            if one.connection is None or one.record.item in asked:
+                continue
+            if one.outlives and self._allows(federation, one, case):
                 continue
             partner = way_in(one.connection, one.parent.tenant_id, self._partner(one.connection, case))
             if isinstance(partner, Problem):
@@ -234,7 +237,7 @@ class AssignmentAdmitter:
                 return allows_role(case.rules, RoleDefinition(role_and_principal(key)[0], one.role), one.parent.id)
         partner = self._partner(one.connection or "", case)
         if isinstance(partner, Problem):
-            return dict(denials(federation, one.section)).get(one.record.item) is None
+            return (one.section, one.record.item) not in denials(federation.status)
         return all(allows_tenant(rules, one.parent.tenant_id) for rules in (case.rules, partner.rules))
 
     def _partner(self, name: str, case: Case) -> TenantAccess | Problem:
@@ -257,12 +260,8 @@ class AssignmentAdmitter:
         """A refusal with the time of the first: what was allowed once is taken back a while after that."""
         if outcome.denied_since is None:
             return outcome
-        recorded = (
-            to_seconds(since, unreadable=now)
-            for name, since in denials(federation, outcome.section)
-            if name == outcome.name and since is not None
-        )
-        since = min([now, *recorded])
+        recorded = denials(federation.status).get((outcome.section, outcome.name))
+        since = now if recorded is None else min(now, to_seconds(recorded, unreadable=now))
         places = outcome.places
         if self._is_over(since, now):
             places = tuple(

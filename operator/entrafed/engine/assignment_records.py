@@ -43,18 +43,6 @@ def assignments_shown(federation: Federation) -> tuple[Recorded, ...]:
     return (*found, *_tenants(federation, pinned.client_id))
 
 
-def denials(federation: Federation, section: Section) -> list[tuple[str, str | None]]:
-    """The items of a section, each with the time since which the status says it is denied."""
-    status = federation.status
-    match section:
-        case Section.IDENTITIES:
-            return [(item.name, item.denied_since) for item in status.identity_assignments]
-        case Section.ROLES:
-            return [(item.name, item.denied_since) for item in status.role_assignments]
-        case Section.TENANTS:
-            return [(item.tenant_id, item.denied_since) for item in status.tenants]
-
-
 def _hosts(federation: Federation, tenant_id: str) -> Iterator[Recorded]:
     for item in federation.status.identity_assignments:
         for row in identities_in(item):

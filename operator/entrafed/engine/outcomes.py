@@ -32,8 +32,8 @@ class Case:
     `rules` serve the namespace and allow the target. `own_clients` are the client ids that the operator signs in as.
     `cluster_issuers`, where there are any, are those that the connection names in place of the announced ones.
     `multi_tenant` is of a target that is an application, None where nobody has looked. `recorded` is what was last
-    written for an item; an identity is known by that alone where `not_before`, in monotonic
-    seconds, is None: nothing may be read of Azure.
+    written for an item; an identity is known by that alone where `not_before`, in monotonic seconds, is None: nothing
+    may be read of Azure.
     """
 
     sign_in: SignIn

@@ -8,7 +8,7 @@ from entrafed.api.federation import Federation
 from entrafed.domain.assignments import Assignment, Progress
 from entrafed.domain.credentials import Parent, ParentKind
 from entrafed.domain.findings import Section
-from entrafed.engine.assignment_records import assignments_recorded, denials
+from entrafed.engine.assignment_records import assignments_recorded
 from unit.domain.federations import CLIENT, GROUP, OTHER_TENANT, TENANT, Manifest, federation
 from unit.engine.admitting import status
 
@@ -169,17 +169,3 @@ def test_the_item_says_what_becomes_of_an_application_or_else_the_record_of_it(
     items = [{"tenantId": OTHER_TENANT.upper(), "deletionPolicy": asked}] if asked else []
     (one,) = assignments_recorded(in_tenant(*items, deletionPolicy=recorded))
     assert one.outlives is outlives
-
-
-def test_denials_are_those_of_their_section() -> None:
-    since = "2026-01-31T12:00:00Z"
-    one = federation(
-        status=status(
-            identityAssignments=[_row("web", deniedSince=since), _row("api")],
-            roleAssignments=[_row("blobs", deniedSince=since)],
-            tenants=[{"tenantId": OTHER_TENANT, "state": "Denied", "reason": "NotPermitted", "message": ""}],
-        )
-    )
-    assert denials(one, Section.IDENTITIES) == [("web", since), ("api", None)]
-    assert denials(one, Section.ROLES) == [("blobs", since)]
-    assert denials(one, Section.TENANTS) == [(OTHER_TENANT, None)]
